@@ -1,0 +1,50 @@
+# imo360: `make demo` runs the main job, `make test` proves it. Both set up .venv first.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+
+.PHONY: help setup demo test test-fast check bench soak lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP)  ## make .venv from the hashed locks
+
+$(STAMP): pyproject.toml requirements.lock bootstrap.lock
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r bootstrap.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: setup  ## post a synthetic market over HTTP, refresh it through Prefect, print what came out
+	$(BIN)/imo360 demo
+
+check: setup  ## formatting, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-fast: setup  ## the fast part of the tests
+	$(BIN)/pytest -n 2 -m "not slow"
+
+test: check  ## everything CI runs: check, the fast tests, then the slow ones
+	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 -m slow
+
+bench: setup  ## measure; prints tables, asserts no time (docs/performance.md)
+	$(BIN)/python -m tests.bench
+
+soak: setup  ## the long kill loops
+	$(BIN)/pytest -m soak -s
+
+lock: setup  ## resolve the locks anew; records no registry address
+	echo uv | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --python-version 3.11 - -o bootstrap.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --extra dev --python-version 3.11 pyproject.toml -o requirements.lock
+
+clean:  ## remove the environment and caches, never the home
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

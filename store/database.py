@@ -1,0 +1,123 @@
+"""Engines for journal and warehouse, and how their transactions begin.
+
+SQLite here: WAL, one writer at a time by BEGIN IMMEDIATE. The journal syncs every commit
+(an acknowledged event survives a power cut); the warehouse may lose its last commits in one,
+because the lake gives them back.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.sql.base import Executable
+
+from store.home import Home, HomeError, write_durably
+from store.settings import Settings
+
+BUSY_SECONDS = 20.0
+
+
+def _sqlite_engine(path: Path, synchronous: str, *, read_only: bool = False) -> Engine:
+    mode = "ro" if read_only else "rwc"
+    engine = sa.create_engine(
+        f"sqlite+pysqlite:///file:{path.resolve()}?mode={mode}&uri=true",
+        connect_args={
+            "timeout": BUSY_SECONDS,
+            "isolation_level": None,
+            "check_same_thread": False,
+            "cached_statements": 512,
+        },
+        pool_size=8,
+        max_overflow=24,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(driver: sqlite3.Connection, _record: Any) -> None:
+        if not read_only:
+            driver.execute("PRAGMA journal_mode=WAL")
+        driver.execute(f"PRAGMA synchronous={synchronous}")
+        driver.execute("PRAGMA foreign_keys=ON")
+        driver.execute("PRAGMA cache_size=-65536")
+        driver.execute("PRAGMA mmap_size=268435456")
+        driver.execute("PRAGMA temp_store=MEMORY")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("imo360_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Open a write transaction: the writer's lock is taken at once, not at the first write."""
+    with engine.connect().execution_options(imo360_writes=True) as connection:
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a read transaction: everything read in it is one snapshot."""
+    with engine.connect() as connection:
+        with connection.begin():
+            yield connection
+
+
+def open_journal_database(settings: Settings) -> Engine:
+    """Return the engine of the journal's database. Does not create or migrate it."""
+    return _sqlite_engine(Home(settings.home).journal, "FULL")
+
+
+def warehouse_path(home: Home) -> Path:
+    """Return the warehouse that the publication pointer names.
+
+    Raises HomeError when there is none yet.
+    """
+    pointer = home.warehouses / "CURRENT"
+    try:
+        return home.warehouses / pointer.read_text().strip()
+    except FileNotFoundError:
+        raise HomeError(
+            f"no warehouse in {home.root}: start one with `imo360 up` or `imo360 migrate`"
+        ) from None
+
+
+def point_warehouse(home: Home, name: str) -> None:
+    """Let readers use this warehouse from now on."""
+    write_durably(home.warehouses / "CURRENT", name.encode() + b"\n")
+
+
+def open_warehouse(path: Path) -> Engine:
+    """Return the engine of a warehouse file, for its one writer."""
+    return _sqlite_engine(path, "NORMAL")
+
+
+_readers: dict[Path, Engine] = {}
+
+
+def open_warehouse_reader(settings: Settings) -> Engine:
+    """Return a read-only engine on the current warehouse; follows the pointer at each call."""
+    path = warehouse_path(Home(settings.home))
+    if path not in _readers:
+        _readers[path] = _sqlite_engine(path, "NORMAL", read_only=True)
+    return _readers[path]
+
+
+def driver_sql(statement: Executable, engine: Engine) -> str:
+    """Compile a statement once for the driver, for executemany without SQLAlchemy's per-row cost.
+
+    Parameters are then positional tuples in the order of the statement's columns, already in
+    the driver's form (`instant_text` for instants on SQLite).
+    """
+    return str(statement.compile(dialect=engine.dialect))
+
+
+SQLITE = sqlite.dialect()

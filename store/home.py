@@ -1,0 +1,106 @@
+"""The home: where everything is kept, and the locks that keep its writers apart."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class HomeError(Exception):
+    """The home is missing, unusable, or in another state than the command needs."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders of one home. Creating the object touches nothing."""
+
+    root: Path
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "journal.sqlite"
+
+    @property
+    def warehouses(self) -> Path:
+        return self.root / "warehouse"
+
+    @property
+    def lake(self) -> Path:
+        return self.root / "lake"
+
+    @property
+    def objects(self) -> Path:
+        return self.root / "objects"
+
+    @property
+    def exports(self) -> Path:
+        return self.root / "exports"
+
+    @property
+    def locks(self) -> Path:
+        return self.root / "locks"
+
+    @property
+    def prefect(self) -> Path:
+        return self.root / "prefect"
+
+    def make(self) -> None:
+        """Create the folders that are missing. Raises HomeError when that is not possible."""
+        try:
+            for folder in (self.root, self.warehouses, self.lake / "events",
+                           self.lake / "refusals", self.objects, self.exports, self.locks):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise HomeError(f"cannot make the home {self.root}: {problem.strerror}") from problem
+
+    def expect(self) -> None:
+        """Raise HomeError unless the home exists."""
+        if not self.journal.exists():
+            raise HomeError(
+                f"no home at {self.root}: start one with `imo360 up` or `imo360 migrate`, "
+                "or name another with --home"
+            )
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on a file; other processes wait. Death frees it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def try_lock(path: Path) -> int | None:
+    """Take the lock and return its descriptor (close it to free it), or None when it is held."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the folder's entries durable (a renamed file is durable only after this)."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file so that after a crash it is there whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)

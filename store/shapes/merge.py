@@ -1,0 +1,89 @@
+"""What a post does to a listing: merge, change and effective time. Pure.
+
+Documents and patches are JSON objects under wire names. Absent keeps, None clears, [] empties;
+`agency` and `agent` are replaced whole when their name changes, else merged by field;
+`attributes` merge by key.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from store.shapes.vocabulary import CLOSED
+
+Document = dict[str, Any]
+
+PARTIES = ("agency", "agent")
+ORDERING = "sourceUpdatedAt"
+"""Says when the source changed; orders bodies, but is itself no change of the listing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The document after a post.
+
+    is_changed is true when more than the source's clock moved; is_stale when the body was older
+    than what is stored, so that nothing was taken from it.
+    """
+
+    document: Document
+    is_changed: bool
+    is_stale: bool
+
+
+def merge(document: Document | None, patch: Document) -> Merged:
+    """Apply a patch to a listing's document (None: the listing is new)."""
+    if document is None:
+        return Merged(_apply({}, patch), is_changed=True, is_stale=False)
+    if _is_older(patch, document):
+        return Merged(document, is_changed=False, is_stale=True)
+    after = _apply(document, patch)
+    return Merged(after, is_changed=_content(after) != _content(document), is_stale=False)
+
+
+def effective_at(before: Document | None, after: Document, patch: Document, received: str) -> str:
+    """Return when the revision became true, as an instant's wire text.
+
+    A sale or letting counts from `soldAt`; else the source's clock; else, on the first revision,
+    `publishedAt`; else the moment of receipt.
+    """
+    closes = after.get("status") in CLOSED and (before or {}).get("status") not in CLOSED
+    if closes and after.get("soldAt"):
+        return str(after["soldAt"])
+    if patch.get(ORDERING):
+        return str(patch[ORDERING])
+    if before is None and after.get("publishedAt"):
+        return str(after["publishedAt"])
+    return received
+
+
+def _is_older(patch: Document, document: Document) -> bool:
+    theirs, ours = patch.get(ORDERING), document.get(ORDERING)
+    return bool(theirs and ours and theirs < ours)
+
+
+def _content(document: Document) -> Document:
+    return {name: value for name, value in document.items() if name != ORDERING}
+
+
+def _apply(document: Document, patch: Document) -> Document:
+    after = dict(document)
+    for name, value in patch.items():
+        if value is None:
+            after.pop(name, None)
+        elif name in PARTIES:
+            after[name] = _merge_party(after.get(name), value)
+        elif name == "attributes":
+            after[name] = _merge_fields(after.get(name) or {}, value)
+        else:
+            after[name] = value
+    return after
+
+
+def _merge_party(stored: Document | None, posted: Document) -> Document:
+    is_another = "name" in posted and (stored or {}).get("name") != posted["name"]
+    return _merge_fields({} if stored is None or is_another else stored, posted)
+
+
+def _merge_fields(stored: Document, posted: Document) -> Document:
+    after = {**stored, **posted}
+    return {name: value for name, value in after.items() if value is not None}

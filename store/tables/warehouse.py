@@ -1,0 +1,513 @@
+"""The warehouse's tables: `core_*` written by the load step, `market_*` by publish.
+
+Columns marked volatile (run id, publication) take no part in a table's digest.
+"""
+
+import sqlalchemy as sa
+
+from store.tables.columns import NAMING, blob, day, instant, integer, number, text, truth
+
+WAREHOUSE = sa.MetaData(naming_convention=NAMING)
+
+
+def _listing_columns() -> list[sa.Column]:
+    """What a listing is at one revision, normalised; shared by current state and versions."""
+    return [
+        text("provider_identifier", "provider that posted it", nullable=False),
+        text("external_id", "the partner's own reference", nullable=False),
+        integer("event_offset", "lake offset of the event that made this revision", nullable=False),
+        text("event_id", "event that made this revision", nullable=False),
+        instant("recorded_at", "when the platform received it (receivedAt)", nullable=False),
+        instant("effective_at", "when it became true (DESIGN 2.4)", nullable=False),
+        instant("published_at", "first publication by the partner, as posted"),
+        instant("source_updated_at", "last change at the partner, as posted"),
+        text("title", "title as posted", nullable=False),
+        text("description", "description as posted"),
+        text("address", "address as posted"),
+        text("transaction", "SALE or RENT", nullable=False),
+        text("type", "property type", nullable=False),
+        text("status", "lifecycle status", nullable=False),
+        number("price", "asking price as posted, in `currency`; a month's rent for RENT"),
+        text("currency", "ISO 4217 code of `price`", nullable=False),
+        number("price_eur", "price in euro at the rate of the effective day"),
+        day("rate_date", "day of the rate used for price_eur; null for euro"),
+        instant("sold_at", "when it was sold or let, as posted"),
+        number("sold_price", "price it went for, in `currency`, as posted"),
+        number("sold_price_eur", "sold_price in euro at the rate of the effective day"),
+        integer("rooms", "number of rooms"),
+        number("total_area_m2", "total area as posted"),
+        number("area_m2", "area that figures per m2 use: usable, else total"),
+        number("price_eur_per_m2", "price_eur / area_m2"),
+        number("latitude", "WGS84 latitude as posted; null when absent or refused"),
+        number("longitude", "WGS84 longitude as posted; null when absent or refused"),
+        integer("construction_year", "year built"),
+        integer("floor", "floor, 0 = ground, -1 = basement"),
+        integer("floor_max", "number of floors above ground"),
+        text("partitioning", "how the rooms are reached"),
+        text("agency_identifier", "provider:name of the agency"),
+        text("agent_identifier", "provider:name of the agent"),
+        text("attributes", "further attributes as one JSON object"),
+        integer("image_count", "pictures the partner named", nullable=False),
+    ]
+
+
+core_providers = sa.Table(
+    "core_providers",
+    WAREHOUSE,
+    text("identifier", "provider identifier", primary_key=True),
+    instant("first_recorded_at", "first event of this provider", nullable=False),
+    instant("last_recorded_at", "newest event of this provider", nullable=False),
+    comment="Providers seen in payloads. Grain: provider. Writer: load.",
+)
+
+core_agencies = sa.Table(
+    "core_agencies",
+    WAREHOUSE,
+    text("identifier", "provider:name", primary_key=True),
+    text("provider_identifier", "provider that named it", nullable=False),
+    text("name", "name as posted", nullable=False),
+    text("phone", "E.164; null when absent or unreadable"),
+    text("email", "as posted"),
+    integer("event_offset", "event that last wrote this row", nullable=False),
+    comment="Agencies made from payloads. Grain: provider and name. Writer: load. "
+    "Nuance: two agencies of one name at one provider are one row, the newest contact wins.",
+)
+
+core_agents = sa.Table(
+    "core_agents",
+    WAREHOUSE,
+    text("identifier", "provider:name", primary_key=True),
+    text("provider_identifier", "provider that named it", nullable=False),
+    text("name", "name as posted", nullable=False),
+    text("phone", "E.164; null when absent or unreadable"),
+    text("email", "as posted"),
+    text("agency_identifier", "agency of the listing that last named the agent"),
+    integer("event_offset", "event that last wrote this row", nullable=False),
+    comment="Agents made from payloads. Grain: provider and name. Writer: load.",
+)
+
+core_listings = sa.Table(
+    "core_listings",
+    WAREHOUSE,
+    integer("id", "the listing, as answered to the partner", primary_key=True, autoincrement=False),
+    integer("revision", "newest revision", nullable=False),
+    *_listing_columns(),
+    text("unit_id", "the home behind the advert: equal for equal homes", nullable=False),
+    instant("first_effective_at", "effective time of the first revision", nullable=False),
+    instant("status_since", "effective time of the last change of status", nullable=False),
+    integer("spell", "1 for the first time on the market, counted up when it returns",
+            nullable=False),
+    instant("spell_started_at", "effective time at which this spell began", nullable=False),
+    number("first_price_eur", "asking price at the start of this spell"),
+    integer("price_cuts", "number of price cuts in this spell", nullable=False),
+    instant("last_cut_at", "effective time of the newest price cut in this spell"),
+    number("last_cut_pct", "size of the newest cut, % of the price before, positive"),
+    comment="Current state. Grain: listing. Key: id. Writer: load. "
+    "Nuance: the newest revision wins, whatever the clocks say.",
+)
+
+core_listing_versions = sa.Table(
+    "core_listing_versions",
+    WAREHOUSE,
+    integer("id", "the listing", primary_key=True, autoincrement=False),
+    integer("revision", "revision, counted from 1", primary_key=True, autoincrement=False),
+    *_listing_columns(),
+    comment="Every revision of every listing. Grain: listing and revision. Writer: load. "
+    "Nuance: no revision when nothing changed; effective_at may run backwards, revision never.",
+)
+
+core_price_history = sa.Table(
+    "core_price_history",
+    WAREHOUSE,
+    integer("id", "the listing", primary_key=True, autoincrement=False),
+    integer("revision", "revision that set this price", primary_key=True, autoincrement=False),
+    instant("effective_at", "when the price became true", nullable=False),
+    instant("recorded_at", "when the platform received it", nullable=False),
+    number("price", "asking price as posted, in `currency`"),
+    text("currency", "ISO 4217 code", nullable=False),
+    number("price_eur", "in euro at the rate of the effective day"),
+    number("change_pct", "against the price before in the same currency; null on the first"),
+    integer("spell", "spell in which it was asked", nullable=False),
+    comment="Asking prices. Grain: listing and revision that changed the price. Writer: load.",
+)
+
+core_status_history = sa.Table(
+    "core_status_history",
+    WAREHOUSE,
+    integer("id", "the listing", primary_key=True, autoincrement=False),
+    integer("revision", "revision that set this status", primary_key=True, autoincrement=False),
+    instant("effective_at", "when the status became true", nullable=False),
+    instant("recorded_at", "when the platform received it", nullable=False),
+    text("status", "lifecycle status", nullable=False),
+    integer("spell", "spell it belongs to", nullable=False),
+    comment="Moves of the lifecycle. Grain: listing and revision that changed it. Writer: load.",
+)
+
+core_listing_places = sa.Table(
+    "core_listing_places",
+    WAREHOUSE,
+    integer("id", "the listing", primary_key=True, autoincrement=False),
+    text("zone_id", "most specific zone; null when unknown"),
+    text("neighbourhood_id", "zone at neighbourhood level"),
+    text("sector_id", "zone at sector level"),
+    text("city_id", "zone at city level"),
+    text("county_id", "zone at county level"),
+    text("country_id", "zone at country level"),
+    text("precision", "exact, or the level of the name found in the text, or unknown",
+         nullable=False),
+    number("confidence", "0 to 1", nullable=False),
+    text("matched_name", "name found in the text, as the gazetteer spells it"),
+    comment="Where listings are. Grain: listing. Writer: locate, inside load's transaction. "
+    "Nuance: a name never becomes a point.",
+)
+
+core_listing_images = sa.Table(
+    "core_listing_images",
+    WAREHOUSE,
+    integer("listing_id", "the listing", primary_key=True, autoincrement=False),
+    integer("position", "order given by the partner, from 0", primary_key=True,
+            autoincrement=False),
+    text("url", "address as posted", nullable=False),
+    truth("ok", "true when stored; null while pending"),
+    text("state", "pending, stored or failed", nullable=False),
+    text("reason", "why it is not stored"),
+    text("sha256", "content address of the largest rendition"),
+    integer("width_px", "width of the original"),
+    integer("height_px", "height of the original"),
+    integer("bytes", "size of the original"),
+    integer("attempts", "verdicts so far", nullable=False),
+    comment="Pictures of listings. Grain: listing and position. Writer: load (verdicts of "
+    "fetch_images arrive as events).",
+)
+
+core_image_verdicts = sa.Table(
+    "core_image_verdicts",
+    WAREHOUSE,
+    text("url", "address as posted", primary_key=True),
+    truth("ok", "true when stored", nullable=False),
+    text("state", "stored or failed", nullable=False),
+    text("reason", "why it is not stored"),
+    text("sha256", "content address of the largest rendition"),
+    integer("width_px", "width of the original"),
+    integer("height_px", "height of the original"),
+    integer("bytes", "size of the original"),
+    integer("attempts", "verdicts so far", nullable=False),
+    integer("event_offset", "event that brought the verdict", nullable=False),
+    comment="What became of each picture address. Grain: url. Writer: load.",
+)
+
+core_refusals = sa.Table(
+    "core_refusals",
+    WAREHOUSE,
+    integer("event_offset", "event refused", primary_key=True, autoincrement=False),
+    text("rule_code", "rule that refused it", primary_key=True),
+    integer("listing_id", "the listing", nullable=False),
+    text("provider_identifier", "provider", nullable=False),
+    text("external_id", "the partner's reference", nullable=False),
+    text("column_name", "column the rule looked at", nullable=False),
+    text("severity", "refused: the row is not loaded; blanked: only the value", nullable=False),
+    text("message", "what was expected", nullable=False),
+    comment="Rows and values that normalise refused. Grain: event and rule. Writer: load.",
+)
+
+core_zones = sa.Table(
+    "core_zones",
+    WAREHOUSE,
+    text("zone_id", "stable identifier", primary_key=True),
+    text("level", "country, county, city, sector or neighbourhood", nullable=False),
+    text("name", "name as its language writes it", nullable=False),
+    text("parent_id", "zone one or more levels up; null for a country"),
+    text("aliases", "JSON array of other spellings", nullable=False),
+    number("latitude", "label point", nullable=False),
+    number("longitude", "label point", nullable=False),
+    text("source", "who says so", nullable=False),
+    text("licence", "terms of the source", nullable=False),
+    truth("is_approximate", "true for cells derived from label points", nullable=False),
+    blob("geometry_wkb", "polygon or multipolygon, WGS84, WKB", nullable=False),
+    text("zone_set", "version of the set of zones it came with", nullable=False),
+    comment="Zones. Grain: zone. Writer: load (from a zones_loaded event).",
+)
+
+core_rates = sa.Table(
+    "core_rates",
+    WAREHOUSE,
+    text("currency", "ISO 4217 code", primary_key=True),
+    day("rate_date", "day the rate was set", primary_key=True),
+    number("units_per_eur", "units of the currency for one euro", nullable=False),
+    integer("event_offset", "event that loaded it", nullable=False),
+    comment="Euro reference rates of the ECB. Grain: currency and day. Writer: load. "
+    "Nuance: a day without a rate uses the last one before.",
+)
+
+core_editions = sa.Table(
+    "core_editions",
+    WAREHOUSE,
+    integer("edition", "number of the edition", primary_key=True, autoincrement=False),
+    integer("event_offset", "event that named it", nullable=False),
+    integer("made_at_offset", "offset it was made at: it knows nothing after", nullable=False),
+    day("as_of_date", "day its figures look from", nullable=False),
+    text("artefact_sha256", "content address of its frozen parts", nullable=False),
+    text("reason", "why it was made: first, retrain, new_day, zones", nullable=False),
+    text("figures", "JSON: training sizes and held-out accuracy per segment", nullable=False),
+    comment="Editions: what one change would otherwise spread over everything. Writer: load.",
+)
+
+core_progress = sa.Table(
+    "core_progress",
+    WAREHOUSE,
+    text("name", "always `load`", primary_key=True),
+    integer("watermark", "last lake offset loaded", nullable=False),
+    integer("publication", "newest publication", nullable=False),
+    integer("edition", "edition applied; 0 before the first", nullable=False),
+    comment="How far load and publish are; moves in the transaction that moves the rows.",
+)
+
+core_lease = sa.Table(
+    "core_lease",
+    WAREHOUSE,
+    text("name", "always `refresh`", primary_key=True),
+    text("owner", "host, process and a random part", nullable=False),
+    integer("generation", "counted up at each taking; a writer checks it in its transaction",
+            nullable=False),
+    instant("expires_at", "after this another worker may take it", nullable=False),
+    comment="Who may write the warehouse. Fenced: an outlived generation cannot commit.",
+)
+
+EVIDENCE = "the figure's evidence"
+
+
+def _stamp() -> list[sa.Column]:
+    return [
+        day("as_of_date", "day the figures look from", nullable=False),
+        integer("edition", "edition applied", nullable=False),
+        integer("publication", "publication that wrote the row", nullable=False, volatile=True),
+    ]
+
+
+market_listings = sa.Table(
+    "market_listings",
+    WAREHOUSE,
+    integer("id", "the listing", primary_key=True, autoincrement=False),
+    text("provider_identifier", "provider", nullable=False),
+    text("external_id", "the partner's reference", nullable=False),
+    text("title", "title as posted", nullable=False),
+    text("transaction", "SALE or RENT", nullable=False),
+    text("type", "property type", nullable=False),
+    text("status", "lifecycle status", nullable=False),
+    truth("is_on_market", "active or reserved", nullable=False),
+    number("price", "asking price as posted"),
+    text("currency", "currency of price", nullable=False),
+    number("price_eur", "in euro at the rate of the effective day"),
+    number("price_eur_per_m2", "price_eur / area_m2"),
+    text("quote_currency", "currency the market quotes in", nullable=False),
+    number("price_quote", "asking price in quote_currency"),
+    integer("rooms", "number of rooms"),
+    text("rooms_band", "1, 2, 3, 4+; null when unknown"),
+    text("age_band", "new or old; null when unknown"),
+    number("total_area_m2", "total area as posted"),
+    number("area_m2", "area figures use"),
+    integer("construction_year", "year built"),
+    integer("floor", "floor"),
+    integer("floor_max", "floors above ground"),
+    text("partitioning", "how the rooms are reached"),
+    number("latitude", "WGS84"),
+    number("longitude", "WGS84"),
+    text("zone_id", "most specific zone; null when unknown"),
+    text("zone_name", "its name"),
+    text("zone_level", "its level"),
+    text("neighbourhood_id", "zone at neighbourhood level"),
+    text("sector_id", "zone at sector level"),
+    text("city_id", "zone at city level"),
+    text("county_id", "zone at county level"),
+    text("country_id", "zone at country level"),
+    text("place_precision", "how well the place is known", nullable=False),
+    text("agency_identifier", "agency"),
+    text("agent_identifier", "agent"),
+    text("unit_id", "the home behind the advert", nullable=False),
+    truth("is_unit_lead", "the one advert of its unit that counts: lowest id on the market",
+          nullable=False),
+    integer("spell", "times on the market", nullable=False),
+    instant("first_effective_at", "first seen", nullable=False),
+    instant("effective_at", "newest change", nullable=False),
+    instant("status_since", "since when it has this status", nullable=False),
+    instant("spell_started_at", "start of this spell", nullable=False),
+    integer("days_online", "days of this spell up to the as-of date or its end"),
+    integer("price_cuts", "cuts in this spell", nullable=False),
+    number("last_cut_pct", "newest cut, % of the price before"),
+    number("ask_to_first_ratio", "last ask / first ask of this spell"),
+    integer("image_count", "pictures named", nullable=False),
+    integer("images_stored", "pictures stored", nullable=False),
+    text("images_state", "none, pending, stored, partial or failed", nullable=False),
+    text("cover_sha256", "content address of the first stored picture"),
+    *_stamp(),
+    comment="Listings as analysts see them. Grain: listing. Writer: publish.",
+)
+
+market_valuations = sa.Table(
+    "market_valuations",
+    WAREHOUSE,
+    integer("id", "the listing", primary_key=True, autoincrement=False),
+    number("value", "model value in `currency`; a month's rent for RENT; null with `reason`"),
+    text("currency", "quoting currency of the market", nullable=False),
+    number("value_eur", "value at the edition's euro rate"),
+    number("value_per_m2", "value / area_m2"),
+    number("low_80", "lower end of the 80 % interval"),
+    number("high_80", "upper end"),
+    number("low_90", "lower end of the 90 % interval"),
+    number("high_90", "upper end"),
+    number("sigma", "standard deviation of ln value"),
+    number("gap_pct", "100 x (price / value - 1)"),
+    number("z_score", "ln(price / value) / sigma"),
+    text("label", "under_priced, fair or over_priced against the 80 % interval"),
+    text("grade", "by width of the 90 % interval: A <= 20 %, B <= 35 %, C <= 55 %, else D"),
+    text("basis", "model, or the zone level whose median was used"),
+    text("basis_zone_id", "zone of that median; null for model"),
+    integer("n", "units behind the value", nullable=False),
+    text("reason", "why there is no value"),
+    text("model_version", "model of the edition"),
+    *_stamp(),
+    comment="Values with intervals. Grain: listing. Writer: publish. Nuance: learnt from asking "
+    "prices, so a value is an expected asking price.",
+)
+
+market_scores = sa.Table(
+    "market_scores",
+    WAREHOUSE,
+    integer("id", "the listing", primary_key=True, autoincrement=False),
+    number("score", "investment score 0-100; null with `reason`"),
+    text("reason", "why there is no score"),
+    number("yield_part", "percentile 0-100 of the net yield in its segment"),
+    number("gap_part", "percentile of -z"),
+    number("liquidity_part", "percentile of the zone's absorption"),
+    number("momentum_part", "percentile of the zone's price change"),
+    number("certainty_part", "percentile of -uncertainty"),
+    text("yield_basis", "whose data the part rests on"),
+    text("liquidity_basis", "whose data the part rests on"),
+    text("momentum_basis", "whose data the part rests on"),
+    number("yield_weight", "weight of the part"),
+    number("gap_weight", "weight of the part"),
+    number("liquidity_weight", "weight of the part"),
+    number("momentum_weight", "weight of the part"),
+    number("certainty_weight", "weight of the part"),
+    number("predicted_rent_eur", "a month's rent by the rent model"),
+    number("gross_yield_pct", "100 x 12 rent / price"),
+    number("net_yield_pct", "after vacancy, costs, taxes, over price with purchase costs"),
+    number("liquidity", "share of stock gone within 90 days, in the basis zone"),
+    number("momentum_pct", "change of the median asking price per m2 over 3 months"),
+    number("uncertainty", "width of the 90 % interval / value"),
+    *_stamp(),
+    comment="Investment scores and their parts. Grain: listing. Writer: publish. Nuance: "
+    "score = sum(part x weight) / sum(weight) over the parts that are not null.",
+)
+
+
+def _segment() -> list[sa.Column]:
+    return [
+        text("zone_id", "the zone", primary_key=True),
+        text("transaction", "SALE or RENT", primary_key=True),
+        text("type", "property type, or all", primary_key=True),
+        text("rooms_band", "1, 2, 3, 4+ or all", primary_key=True),
+        text("age_band", "new, old or all", primary_key=True),
+    ]
+
+
+def _asking() -> list[sa.Column]:
+    return [
+        text("currency", "quoting currency of the figures", nullable=False),
+        integer("n", "units behind the asking price figures", nullable=False),
+        number("median_price_per_m2", "median asking price per m2; null below n_min"),
+        number("median_low", "lower end of the 95 % interval of the median"),
+        number("median_high", "upper end"),
+        number("p10_price_per_m2", "10th percentile"),
+        number("p25_price_per_m2", "25th percentile"),
+        number("p75_price_per_m2", "75th percentile"),
+        number("p90_price_per_m2", "90th percentile"),
+        number("median_price", "median asking price"),
+        number("median_price_eur_per_m2", "median in euro at the edition's rate"),
+        number("shrunk_price_per_m2", "median shrunk to the parent zone, k = 20"),
+        text("basis", "own, or the level of the zone that lent its figure", nullable=False),
+        text("reason", "why the median is null: below_n_min"),
+    ]
+
+
+market_zones = sa.Table(
+    "market_zones",
+    WAREHOUSE,
+    *_segment(),
+    text("zone_name", "its name", nullable=False),
+    text("level", "its level", nullable=False),
+    text("parent_id", "its parent"),
+    *_asking(),
+    integer("stock", "units on the market", nullable=False),
+    integer("new_30d", "units that came on in 30 days", nullable=False),
+    integer("new_90d", "in 90 days", nullable=False),
+    integer("new_365d", "in 365 days", nullable=False),
+    integer("closed_30d", "units sold or rented in 30 days", nullable=False),
+    integer("closed_90d", "in 90 days", nullable=False),
+    integer("closed_365d", "in 365 days", nullable=False),
+    integer("withdrawn_30d", "units withdrawn or expired in 30 days", nullable=False),
+    integer("withdrawn_90d", "in 90 days", nullable=False),
+    integer("withdrawn_365d", "in 365 days", nullable=False),
+    number("absorption_90d", "closed_90d / stock"),
+    number("months_of_supply", "stock / monthly (closed or withdrawn) of the last 90 days"),
+    number("cut_share_90d", "share of stock with a price cut in 90 days"),
+    number("median_cut_pct_90d", "median size of those cuts, %"),
+    number("median_ask_to_first", "median last ask / first ask of the stock"),
+    number("median_age_days", "median days online of the stock"),
+    *_stamp(),
+    comment="Zone figures now. Grain: zone and segment. Writer: publish. Nuance: asking prices "
+    "of de-duplicated units.",
+)
+
+market_zone_months = sa.Table(
+    "market_zone_months",
+    WAREHOUSE,
+    *_segment(),
+    day("month", "first day of the month, Europe/Bucharest", primary_key=True),
+    *_asking(),
+    integer("stock_end", "units on the market at the end of the month (or the as-of date)",
+            nullable=False),
+    integer("new_units", "units that came on in the month", nullable=False),
+    integer("closed_units", "units sold or rented in the month", nullable=False),
+    integer("withdrawn_units", "units withdrawn or expired in the month", nullable=False),
+    integer("cut_units", "units with a price cut in the month", nullable=False),
+    number("cut_share", "cut_units / units on the market in the month"),
+    number("median_cut_pct", "median size of the cuts, %"),
+    *_stamp(),
+    comment="Zone figures month by month. Grain: zone, segment and month. Writer: publish. "
+    "Nuance: n counts units on the market at any time in the month, each at its last price then.",
+)
+
+market_runs = sa.Table(
+    "market_runs",
+    WAREHOUSE,
+    integer("publication", "number", primary_key=True, autoincrement=False),
+    text("run_id", "flow run or process that published", nullable=False, volatile=True),
+    integer("watermark", "last lake offset in it", nullable=False),
+    integer("edition", "edition applied", nullable=False),
+    day("as_of_date", "day the figures look from", nullable=False),
+    instant("started_at", "start of the cycle", nullable=False, volatile=True),
+    instant("published_at", "commit of the publication", nullable=False, volatile=True),
+    integer("events", "events taken", nullable=False),
+    integer("listings", "listings touched", nullable=False),
+    integer("refused", "rows refused", nullable=False),
+    integer("zones", "zone rows written", nullable=False),
+    number("delay_p50_ms", "delay from received to published, median of the events",
+           volatile=True),
+    number("delay_p95_ms", "95th percentile", volatile=True),
+    number("delay_max_ms", "largest", volatile=True),
+    text("checks", "JSON: severity and outcome of each check", nullable=False),
+    comment="Publications. Grain: publication. Writer: publish. History: never recomputed.",
+)
+
+PUBLISHED = {
+    table.name: table
+    for table in (
+        market_listings,
+        market_valuations,
+        market_scores,
+        market_zones,
+        market_zone_months,
+    )
+}
+"""Tables whose digests must be equal after any batch split, kill or replay (DESIGN 2.7)."""
