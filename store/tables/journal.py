@@ -99,6 +99,9 @@ ingest_counters = sa.Table(
     comment="Numbers given so far; locked by whoever gives the next.",
 )
 
+COUNTERS = ("event_offset", "refusal_offset", "listing_id")
+"""The rows of ingest_counters."""
+
 ingest_lake_files = sa.Table(
     "ingest_lake_files",
     JOURNAL,

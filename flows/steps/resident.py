@@ -1,0 +1,87 @@
+"""Resident: the columns a refresh needs, kept in memory between cycles.
+
+A cache of the warehouse, nothing more: it can be read anew at any time, and is whenever a
+worker starts or a cycle fails.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+from sqlalchemy.engine import Engine
+
+from analytics.edition import Edition, from_bytes
+from analytics.history import spells
+from analytics.places import ZoneIndex
+from store.database import reading
+from store.frames import read_frame
+from store.objects import ObjectStore
+from store.tables import warehouse as tables
+from store.warehouse import Progress, read_progress
+
+
+@dataclass(frozen=True)
+class Resident:
+    """What is stored, as frames of the tables' schemas.
+
+    spells: one row per listing and spell. zones: core_zones rows without geometry.
+    edition None: none was made yet, so nothing can be published.
+    """
+
+    progress: Progress
+    listings: pl.DataFrame
+    places: pl.DataFrame
+    images: pl.DataFrame
+    verdicts: pl.DataFrame
+    price_history: pl.DataFrame
+    status_history: pl.DataFrame
+    spells: pl.DataFrame
+    market: pl.DataFrame
+    rates: pl.DataFrame
+    zones: pl.DataFrame
+    zone_index: ZoneIndex | None
+    edition: Edition | None
+
+
+def read_resident(engine: Engine, objects: ObjectStore) -> Resident:
+    """Read everything in one snapshot."""
+    with reading(engine) as connection:
+        progress = read_progress(connection)
+        editions = read_frame(connection, tables.core_editions)
+        zones = read_frame(connection, tables.core_zones)
+        status_history = read_frame(connection, tables.core_status_history)
+        resident = Resident(
+            progress=progress,
+            listings=read_frame(connection, tables.core_listings),
+            places=read_frame(connection, tables.core_listing_places),
+            images=read_frame(connection, tables.core_listing_images),
+            verdicts=read_frame(connection, tables.core_image_verdicts),
+            price_history=read_frame(connection, tables.core_price_history),
+            status_history=status_history,
+            spells=spells(status_history),
+            market=read_frame(connection, tables.market_listings),
+            rates=read_frame(connection, tables.core_rates),
+            zones=zones.drop("geometry_wkb"),
+            zone_index=index_zones(zones),
+            edition=load_edition(editions, objects),
+        )
+    return resident
+
+
+def index_zones(zones: pl.DataFrame) -> ZoneIndex | None:
+    """Return the index of a zone set; None while there are no zones."""
+    return None if zones.is_empty() else ZoneIndex.build(zones)
+
+
+def load_edition(editions: pl.DataFrame, objects: ObjectStore) -> Edition | None:
+    """Return the newest of these editions, its frozen parts read from the object store."""
+    if editions.is_empty():
+        return None
+    newest = editions.sort("edition").row(-1, named=True)
+    return from_bytes(objects.get(newest["artefact_sha256"]))
+
+
+def replace_rows(stored: pl.DataFrame, rows: pl.DataFrame, key: str = "id") -> pl.DataFrame:
+    """Return the stored rows with those of the same keys replaced by the given ones."""
+    if rows.is_empty():
+        return stored
+    return pl.concat([stored.join(rows.select(key).unique(), on=key, how="anti"), rows])

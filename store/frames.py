@@ -1,0 +1,152 @@
+"""Frames and tables: schemas from declarations, rows to the driver and back.
+
+Kept apart from the declarations because it loads polars, which the API never needs.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import Connection
+from sqlalchemy.sql.base import Executable
+
+from store.tables.columns import Day, Instant
+
+INSTANT = pl.Datetime("us", "UTC")
+_TEXT_FORMAT = "%Y-%m-%dT%H:%M:%S%.6fZ"
+_KINDS: tuple[tuple[type[Any], pl.DataType], ...] = (
+    (Instant, INSTANT),
+    (Day, pl.Date()),
+    (sa.Boolean, pl.Boolean()),
+    (sa.Double, pl.Float64()),
+    (sa.BigInteger, pl.Int64()),
+    (sa.LargeBinary, pl.Binary()),
+    (sa.Text, pl.String()),
+)
+
+
+class FrameError(Exception):
+    """A frame is not what its table declares."""
+
+
+def _polars_type(column: sa.Column[Any]) -> pl.DataType:
+    for kind, polars_type in _KINDS:
+        if isinstance(column.type, kind):
+            return polars_type
+    raise FrameError(f"no frame type for {column.table.name}.{column.name}")
+
+
+def schema_of(table: sa.Table, without: Sequence[str] = ()) -> pl.Schema:
+    """Return the frame schema that a table declares, in the order of its columns."""
+    return pl.Schema(
+        {c.name: _polars_type(c) for c in table.columns if c.name not in without}
+    )
+
+
+def empty_frame(table: sa.Table, without: Sequence[str] = ()) -> pl.DataFrame:
+    """Return a frame of the table's schema without rows."""
+    return schema_of(table, without).to_frame()
+
+
+def conform(frame: pl.DataFrame, table: sa.Table, without: Sequence[str] = ()) -> pl.DataFrame:
+    """Return the frame with exactly the table's columns, in its order and types.
+
+    Raises FrameError naming a column that is missing, of another type, or null where the table
+    forbids it.
+    """
+    wanted = schema_of(table, without)
+    missing = [name for name in wanted if name not in frame.columns]
+    if missing:
+        raise FrameError(f"{table.name}: the frame lacks {', '.join(missing)}")
+    result = frame.select(wanted.names()).cast(dict(wanted))
+    for column in table.columns:
+        if column.name in wanted and not column.nullable and result[column.name].null_count():
+            raise FrameError(f"{table.name}.{column.name}: null where a value is required")
+    return result
+
+
+def _driver_rows(frame: pl.DataFrame) -> list[tuple[Any, ...]]:
+    """Return rows as SQLite's driver wants them: instants and days as text, NaN never."""
+    texts = [
+        pl.col(name).dt.strftime(_TEXT_FORMAT if kind == INSTANT else "%Y-%m-%d")
+        for name, kind in frame.schema.items()
+        if kind in (INSTANT, pl.Date)
+    ]
+    return frame.with_columns(texts).rows()
+
+
+def _sql(connection: Connection, statement: Executable) -> str:
+    return str(statement.compile(dialect=connection.dialect))
+
+
+def upsert(
+    connection: Connection, table: sa.Table, frame: pl.DataFrame, newer: str | None = None
+) -> None:
+    """Insert the frame's rows; where the key exists, replace the row.
+
+    newer: a column that must be larger than the stored one for the row to be replaced, so that
+    an older event never overwrites a newer one.
+    """
+    if frame.is_empty():
+        return
+    insert = sqlite.insert(table)
+    keys = [column.name for column in table.primary_key]
+    rest = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
+    condition = insert.excluded[newer] > table.c[newer] if newer else None
+    statement = (
+        insert.on_conflict_do_update(index_elements=keys, set_=rest, where=condition)
+        if rest
+        else insert.on_conflict_do_nothing()
+    )
+    connection.exec_driver_sql(_sql(connection, statement), _driver_rows(conform(frame, table)))
+
+
+def insert_missing(connection: Connection, table: sa.Table, frame: pl.DataFrame) -> None:
+    """Insert the frame's rows whose key is new; history is never rewritten."""
+    if frame.is_empty():
+        return
+    statement = sqlite.insert(table).on_conflict_do_nothing()
+    connection.exec_driver_sql(_sql(connection, statement), _driver_rows(conform(frame, table)))
+
+
+def delete_keys(
+    connection: Connection, table: sa.Table, column: str, keys: Sequence[Any]
+) -> None:
+    """Delete the rows whose column holds one of the keys."""
+    if keys:
+        statement = sa.delete(table).where(table.c[column] == sa.bindparam("key"))
+        connection.exec_driver_sql(_sql(connection, statement), [(key,) for key in keys])
+
+
+def read_frame(connection: Connection, table: sa.Table) -> pl.DataFrame:
+    """Return a whole table as a frame, in key order."""
+    statement = sa.select(table).order_by(*table.primary_key)
+    rows = connection.exec_driver_sql(_sql(connection, statement)).fetchall()
+    return frame_of_rows(rows, table)
+
+
+def frame_of_rows(rows: Sequence[Any], table: sa.Table) -> pl.DataFrame:
+    """Return driver rows of a table (all columns, its order) as a frame of its schema."""
+    wanted = schema_of(table)
+    stored = {
+        name: pl.String() if kind in (INSTANT, pl.Date) else _stored(kind)
+        for name, kind in wanted.items()
+    }
+    frame = pl.DataFrame([tuple(row) for row in rows], schema=stored, orient="row")
+    return frame.with_columns(
+        [_from_text(name, kind) for name, kind in wanted.items() if stored[name] != kind]
+    )
+
+
+def _stored(kind: pl.DataType) -> pl.DataType:
+    return pl.Int64() if kind == pl.Boolean else kind
+
+
+def _from_text(name: str, kind: pl.DataType) -> pl.Expr:
+    if kind == INSTANT:
+        return pl.col(name).str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us").dt.replace_time_zone("UTC")
+    if kind == pl.Date:
+        return pl.col(name).str.to_date("%Y-%m-%d")
+    return pl.col(name).cast(kind)

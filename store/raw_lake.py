@@ -1,0 +1,436 @@
+"""The raw lake: sealed Parquet files of contiguous offsets, and their catalogue.
+
+Sealing is three steps under one lock: fix a batch, write its file deterministically, catalogue
+it. A crash between them leaves a planned batch that is simply written again. Readers open
+catalogued files only. It leaves the meaning of a row to `flows.steps.normalise`.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from store.database import open_journal_database, reading, writing
+from store.home import Home, locked, sync_folder, write_durably
+from store.settings import Settings
+from store.shapes.bodies import BodyCodec
+from store.tables.journal import (
+    ingest_counters,
+    ingest_events,
+    ingest_lake_files,
+    ingest_refusals,
+)
+
+MOST_ROWS = 50_000
+"""Most rows of one sealed file."""
+
+COMPACT_FILES = 32
+"""So many small neighbours are rewritten into one file."""
+
+SMALL_ROWS = 10_000
+"""A file below this is small."""
+
+EVENT_SCHEMA = pa.schema(
+    [
+        pa.field("event_offset", pa.int64(), nullable=False),
+        pa.field("event_id", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("listing_id", pa.int64()),
+        pa.field("revision", pa.int64()),
+        pa.field("provider_identifier", pa.string()),
+        pa.field("external_id", pa.string()),
+        pa.field("key_id", pa.int64()),
+        pa.field("received_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("effective_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("is_changed", pa.bool_(), nullable=False),
+        pa.field("fields_present", pa.list_(pa.string())),
+        pa.field("payload", pa.binary(), nullable=False),
+        pa.field("payload_sha256", pa.string(), nullable=False),
+        pa.field("document", pa.binary(), nullable=False),
+    ]
+)
+REFUSAL_SCHEMA = pa.schema(
+    [
+        pa.field("refusal_offset", pa.int64(), nullable=False),
+        pa.field("key_id", pa.int64(), nullable=False),
+        pa.field("received_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("codes", pa.string(), nullable=False),
+        pa.field("payload", pa.binary(), nullable=False),
+        pa.field("payload_sha256", pa.string(), nullable=False),
+    ]
+)
+
+
+class LakeDamagedError(Exception):
+    """A lake file is not what the catalogue says."""
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What differs between the lake of events and the lake of refused bodies."""
+
+    name: str
+    table: sa.Table
+    offset: str
+    schema: pa.Schema
+
+
+EVENTS = _Kind("events", ingest_events, "event_offset", EVENT_SCHEMA)
+REFUSALS = _Kind("refusals", ingest_refusals, "refusal_offset", REFUSAL_SCHEMA)
+
+
+@dataclass(frozen=True)
+class LakeFile:
+    """A catalogued file."""
+
+    first_offset: int
+    last_offset: int
+    path: Path
+    bytes: int
+    sha256: str
+
+
+class RawLake:
+    """The lake of one home."""
+
+    def __init__(self, settings: Settings, engine: Engine | None = None) -> None:
+        self._home = Home(settings.home)
+        self._settings = settings
+        self._engine = engine or open_journal_database(settings)
+
+    def seal(self, now: datetime, crash: Callable[[str], None] = lambda _point: None) -> int:
+        """Bring every waiting event and refusal into the lake; return the last event offset.
+
+        Safe to call from any process at any time. `crash` is called at the points where a kill
+        must do no harm.
+        """
+        with locked(self._home.locks / "seal.lock"):
+            for kind in (REFUSALS, EVENTS):
+                while self._seal_one(kind, now, crash):
+                    pass
+            return self._sealed(EVENTS)
+
+    def waiting(self) -> bool:
+        """Whether an event is journaled and not yet sealed."""
+        with reading(self._engine) as connection:
+            return _last_given(connection, EVENTS) > _last_catalogued(connection, EVENTS)
+
+    def last_offset(self) -> int:
+        """Return the offset of the newest acknowledged event; 0 before the first."""
+        with reading(self._engine) as connection:
+            return _last_given(connection, EVENTS)
+
+    def files(self, after: int = 0) -> list[LakeFile]:
+        """Return the catalogued files with offsets after this one, in order."""
+        table = ingest_lake_files.c
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                sa.select(table.first_offset, table.last_offset, table.path, table.bytes,
+                          table.sha256)
+                .where(table.lake == EVENTS.name, table.state != "planned",
+                       table.last_offset > after)
+                .order_by(table.first_offset)
+            ).all()
+        return [LakeFile(row[0], row[1], self._folder(EVENTS) / row[2], row[3], row[4])
+                for row in rows]
+
+    def read(self, after: int, most: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return up to `most` events after an offset, in offset order, as EVENT_SCHEMA rows.
+
+        Raises LakeDamagedError when offsets are missing.
+        """
+        parts, count = [], 0
+        for file in self.files(after):
+            part = pq.read_table(file.path, columns=list(columns) if columns else None)
+            part = part.slice(max(0, after + 1 - file.first_offset))[: most - count]
+            parts.append(part)
+            count += part.num_rows
+            if count >= most:
+                break
+        wanted = [EVENT_SCHEMA.field(name) for name in columns] if columns else EVENT_SCHEMA
+        table = pa.concat_tables(parts) if parts else pa.schema(wanted).empty_table()
+        _expect_contiguous(table, after)
+        return table
+
+    def verify(self) -> list[LakeFile]:
+        """Check every catalogued file against its checksum; return them.
+
+        Raises LakeDamagedError naming the first file that differs.
+        """
+        files = self.files()
+        for file in files:
+            _verify(file)
+        self._mark_verified(files)
+        return files
+
+    def prune(self, now: datetime) -> int:
+        """Delete journal rows whose files are verified and old enough; return how many."""
+        before = now - timedelta(hours=self._settings.journal_keep_hours)
+        events = ingest_events.c
+        table = ingest_lake_files.c
+        with reading(self._engine) as connection:
+            last = connection.execute(
+                sa.select(sa.func.max(table.last_offset)).where(
+                    table.lake == EVENTS.name, table.state == "verified"
+                )
+            ).scalar()
+        with writing(self._engine) as connection:
+            return connection.execute(
+                sa.delete(ingest_events).where(
+                    events.event_offset <= (last or 0), events.received_at < before
+                )
+            ).rowcount
+
+    def compact(self, now: datetime) -> int:
+        """Rewrite runs of small neighbouring files into one each; return the runs rewritten."""
+        with locked(self._home.locks / "seal.lock"):
+            runs = list(_runs_of_small(self.files()))
+            for run in runs:
+                self._rewrite(run, now)
+            return len(runs)
+
+    def rebuild_catalogue(self, now: datetime) -> int:
+        """Catalogue the files of the folder anew (the catalogue was lost); return how many.
+
+        Of overlapping files the one covering the widest range wins; torn files are left out.
+        """
+        with locked(self._home.locks / "seal.lock"):
+            chosen = _widest(_readable(self._folder(EVENTS)))
+            with writing(self._engine) as connection:
+                connection.execute(
+                    sa.delete(ingest_lake_files).where(ingest_lake_files.c.lake == EVENTS.name)
+                )
+                for file in chosen:
+                    connection.execute(
+                        sa.insert(ingest_lake_files).values(**_row(EVENTS, file, now))
+                    )
+            return len(chosen)
+
+    def _folder(self, kind: _Kind) -> Path:
+        return self._home.lake / kind.name
+
+    def _sealed(self, kind: _Kind) -> int:
+        with reading(self._engine) as connection:
+            return _last_catalogued(connection, kind)
+
+    def _seal_one(self, kind: _Kind, now: datetime, crash: Callable[[str], None]) -> bool:
+        batch = self._plan(kind, now)
+        if batch is None:
+            return False
+        first, last, name = batch
+        crash("seal_planned")
+        content = self._content(kind, first, last)
+        crash("seal_before_write")
+        path = self._folder(kind) / name
+        write_durably(path, content)
+        crash("seal_written")
+        self._catalogue(kind, first, content)
+        crash("seal_catalogued")
+        return True
+
+    def _plan(self, kind: _Kind, now: datetime) -> tuple[int, int, str] | None:
+        """Fix the next batch, or return the one a crash left planned; None when none waits."""
+        table = ingest_lake_files.c
+        with reading(self._engine) as connection:
+            planned = connection.execute(
+                sa.select(table.first_offset, table.last_offset, table.path).where(
+                    table.lake == kind.name, table.state == "planned"
+                )
+            ).first()
+            if planned is not None:
+                return planned[0], planned[1], planned[2]
+            first = _last_catalogued(connection, kind) + 1
+            last = min(_last_given(connection, kind), first + MOST_ROWS - 1)
+        if last < first:
+            return None
+        name = _file_name(first, last)
+        with writing(self._engine) as connection:
+            connection.execute(
+                sa.insert(ingest_lake_files).values(
+                    lake=kind.name, first_offset=first, last_offset=last, path=name,
+                    state="planned", planned_at=now,
+                )
+            )
+        return first, last, name
+
+    def _content(self, kind: _Kind, first: int, last: int) -> bytes:
+        offset = kind.table.c[kind.offset]
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                sa.select(kind.table).where(offset.between(first, last)).order_by(offset)
+            ).all()
+        if len(rows) != last - first + 1:
+            raise LakeDamagedError(
+                f"the journal holds {len(rows)} of the {kind.name} {first}-{last}: "
+                "restore it from a backup before sealing goes on"
+            )
+        records = _event_records(rows) if kind is EVENTS else _refusal_records(rows)
+        return _parquet(pa.Table.from_pylist(records, schema=kind.schema))
+
+    def _catalogue(self, kind: _Kind, first: int, content: bytes) -> None:
+        table = ingest_lake_files.c
+        with writing(self._engine) as connection:
+            connection.execute(
+                sa.update(ingest_lake_files)
+                .where(table.lake == kind.name, table.first_offset == first)
+                .values(state="catalogued", bytes=len(content),
+                        sha256=hashlib.sha256(content).hexdigest())
+            )
+
+    def _mark_verified(self, files: Sequence[LakeFile]) -> None:
+        if not files:
+            return
+        table = ingest_lake_files.c
+        with writing(self._engine) as connection:
+            connection.execute(
+                sa.update(ingest_lake_files)
+                .where(table.lake == EVENTS.name, table.state == "catalogued",
+                       table.last_offset <= files[-1].last_offset)
+                .values(state="verified")
+            )
+
+    def _rewrite(self, run: Sequence[LakeFile], now: datetime) -> None:
+        for file in run:
+            _verify(file)
+        content = _parquet(pa.concat_tables([pq.read_table(file.path) for file in run]))
+        first, last = run[0].first_offset, run[-1].last_offset
+        path = self._folder(EVENTS) / _file_name(first, last)
+        write_durably(path, content)
+        whole = LakeFile(first, last, path, len(content), hashlib.sha256(content).hexdigest())
+        table = ingest_lake_files.c
+        with writing(self._engine) as connection:
+            connection.execute(
+                sa.delete(ingest_lake_files).where(
+                    table.lake == EVENTS.name, table.first_offset.between(first, last)
+                )
+            )
+            connection.execute(sa.insert(ingest_lake_files).values(**_row(EVENTS, whole, now)))
+        for file in run:
+            file.path.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def _last_given(connection: Connection, kind: _Kind) -> int:
+    return connection.execute(
+        sa.select(ingest_counters.c.value).where(ingest_counters.c.name == kind.offset)
+    ).scalar_one()
+
+
+def _last_catalogued(connection: Connection, kind: _Kind) -> int:
+    table = ingest_lake_files.c
+    return (
+        connection.execute(
+            sa.select(sa.func.max(table.last_offset)).where(
+                table.lake == kind.name, table.state != "planned"
+            )
+        ).scalar()
+        or 0
+    )
+
+
+def _file_name(first: int, last: int) -> str:
+    return f"{first:015d}-{last:015d}.parquet"
+
+
+def _row(kind: _Kind, file: LakeFile, now: datetime) -> dict[str, Any]:
+    return {
+        "lake": kind.name, "first_offset": file.first_offset, "last_offset": file.last_offset,
+        "path": file.path.name, "state": "catalogued", "bytes": file.bytes,
+        "sha256": file.sha256, "planned_at": now,
+    }
+
+
+def _event_records(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    codec = BodyCodec()
+    records = []
+    for row in rows:
+        record = dict(row._mapping)
+        payload, document = codec.unpack(record.pop("body"))
+        record["payload"] = payload
+        record["payload_sha256"] = hashlib.sha256(payload).hexdigest()
+        record["document"] = document
+        record["fields_present"] = sorted(json.loads(payload)) if row.kind == "listing" else None
+        records.append(record)
+    return records
+
+
+def _refusal_records(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    codec = BodyCodec()
+    records = []
+    for row in rows:
+        record = dict(row._mapping)
+        payload, _ = codec.unpack(record.pop("body"))
+        record["payload"] = payload
+        record["payload_sha256"] = hashlib.sha256(payload).hexdigest()
+        records.append(record)
+    return records
+
+
+def _parquet(table: pa.Table) -> bytes:
+    """Write the same bytes for the same rows (and the same pyarrow)."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", row_group_size=MOST_ROWS)
+    return sink.getvalue().to_pybytes()
+
+
+def _verify(file: LakeFile) -> None:
+    try:
+        found = hashlib.sha256(file.path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        raise LakeDamagedError(f"lake file {file.path.name} is catalogued and missing") from None
+    if found != file.sha256:
+        raise LakeDamagedError(
+            f"lake file {file.path.name} has checksum {found[:12]}..., "
+            f"the catalogue says {file.sha256[:12]}..."
+        )
+
+
+def _expect_contiguous(table: pa.Table, after: int) -> None:
+    if "event_offset" not in table.column_names:
+        return
+    offsets = table.column("event_offset").to_pylist()
+    if offsets != list(range(after + 1, after + 1 + len(offsets))):
+        raise LakeDamagedError(f"offsets after {after} are not contiguous in the lake")
+
+
+def _runs_of_small(files: Sequence[LakeFile]) -> Iterator[list[LakeFile]]:
+    run: list[LakeFile] = []
+    for file in files:
+        is_small = file.last_offset - file.first_offset + 1 < SMALL_ROWS
+        fits = not run or file.last_offset - run[0].first_offset < MOST_ROWS
+        if not (is_small and fits):
+            if len(run) >= COMPACT_FILES:
+                yield run
+            run = []
+        if is_small:
+            run.append(file)
+    if len(run) >= COMPACT_FILES:
+        yield run
+
+
+def _readable(folder: Path) -> Iterator[LakeFile]:
+    for path in sorted(folder.glob("*.parquet")):
+        first, last = (int(part) for part in path.stem.split("-"))
+        content = path.read_bytes()
+        try:
+            rows = pq.read_metadata(pa.BufferReader(content)).num_rows
+        except pa.ArrowInvalid:
+            continue  # torn: the journal still holds its batch as planned
+        if rows == last - first + 1:
+            yield LakeFile(first, last, path, len(content), hashlib.sha256(content).hexdigest())
+
+
+def _widest(files: Iterator[LakeFile]) -> list[LakeFile]:
+    chosen: list[LakeFile] = []
+    for file in sorted(files, key=lambda f: (f.first_offset, -f.last_offset)):
+        if not chosen or file.first_offset > chosen[-1].last_offset:
+            chosen.append(file)
+    return chosen

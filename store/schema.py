@@ -1,0 +1,131 @@
+"""Schemas: brings journal and warehouse to the shape this code needs, under one lock.
+
+`migrate` runs at first start and by `imo360 migrate`; `expect_current` guards every other
+command, so that nobody works on a half-known schema.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Engine
+
+from store.database import (
+    open_journal_database,
+    open_warehouse,
+    point_warehouse,
+    warehouse_path,
+    writing,
+)
+from store.home import Home, HomeError, locked
+from store.settings import Settings
+from store.tables.journal import COUNTERS, ingest_counters
+
+FIRST_WAREHOUSE = "warehouse-000001.sqlite"
+
+
+class SchemaError(Exception):
+    """The schema of a database is not the one this code needs."""
+
+
+@dataclass(frozen=True)
+class Migrated:
+    """Revisions of a database before (None: it was empty) and after."""
+
+    name: str
+    before: str | None
+    after: str
+
+
+def migrate(settings: Settings) -> list[Migrated]:
+    """Create the home if need be and upgrade both databases. Safe to run twice, and at once."""
+    home = Home(settings.home)
+    home.make()
+    with locked(home.locks / "migrate.lock"):
+        journal = open_journal_database(settings)
+        done = [_upgrade("journal", journal)]
+        _fill_counters(journal)
+        journal.dispose()
+        done.append(migrate_warehouse(current_or_first_warehouse(home)))
+    return done
+
+
+def migrate_warehouse(path: Path) -> Migrated:
+    """Create or upgrade one warehouse file."""
+    engine = open_warehouse(path)
+    try:
+        return _upgrade("warehouse", engine)
+    finally:
+        engine.dispose()
+
+
+def current_or_first_warehouse(home: Home) -> Path:
+    """Return the warehouse readers use, pointing them to the first one in a new home."""
+    try:
+        return warehouse_path(home)
+    except HomeError:
+        point_warehouse(home, FIRST_WAREHOUSE)
+        return home.warehouses / FIRST_WAREHOUSE
+
+
+def expect_current(settings: Settings) -> None:
+    """Raise HomeError without a home, SchemaError unless both schemas are this code's."""
+    home = Home(settings.home)
+    home.expect()
+    journal, warehouse = open_journal_database(settings), open_warehouse(warehouse_path(home))
+    try:
+        _expect_head("journal", journal)
+        _expect_head("warehouse", warehouse)
+    finally:
+        journal.dispose()
+        warehouse.dispose()
+
+
+def _config(name: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations" / name))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _upgrade(name: str, engine: Engine) -> Migrated:
+    config = _config(name)
+    with writing(engine) as connection:
+        before = MigrationContext.configure(connection).get_current_revision()
+        _refuse_newer(name, before, ScriptDirectory.from_config(config))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        after = MigrationContext.configure(connection).get_current_revision()
+    return Migrated(name, before, str(after))
+
+
+def _expect_head(name: str, engine: Engine) -> None:
+    scripts = ScriptDirectory.from_config(_config(name))
+    with engine.connect() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    _refuse_newer(name, found, scripts)
+    if found != scripts.get_current_head():
+        raise SchemaError(
+            f"the {name}'s schema is {found or 'empty'}, this imo360 needs "
+            f"{scripts.get_current_head()}: run `imo360 migrate`"
+        )
+
+
+def _refuse_newer(name: str, found: str | None, scripts: ScriptDirectory) -> None:
+    known = {script.revision for script in scripts.walk_revisions()}
+    if found is not None and found not in known:
+        raise SchemaError(
+            f"the {name}'s schema {found} was made by a newer imo360: use that one"
+        )
+
+
+def _fill_counters(engine: Engine) -> None:
+    with writing(engine) as connection:
+        known = set(connection.execute(sa.select(ingest_counters.c.name)).scalars())
+        for name in COUNTERS:
+            if name not in known:
+                connection.execute(sa.insert(ingest_counters).values(name=name, value=0))

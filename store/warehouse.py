@@ -1,0 +1,121 @@
+"""The warehouse: the lease that lets one worker write it, and its progress.
+
+Every writing transaction checks the lease's generation first: a worker that slept past its
+lease cannot commit, whatever it believes.
+"""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from store.database import reading, writing
+from store.home import Home, try_lock
+from store.tables.warehouse import core_lease, core_progress
+
+
+class LeaseLostError(Exception):
+    """Another worker took over: this one's work is thrown away, nothing was written."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far load and publish are. Zero before the first of each."""
+
+    watermark: int = 0
+    publication: int = 0
+    edition: int = 0
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to write the warehouse, for one generation."""
+
+    owner: str
+    generation: int
+    descriptor: int
+
+    def release(self) -> None:
+        """Let the next worker in at once (death does the same)."""
+        os.close(self.descriptor)
+
+
+def owner_name() -> str:
+    """Return a name for this process that no later one bears."""
+    return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
+
+
+def take_lease(home: Home, engine: Engine, now: datetime, seconds: float) -> Lease | None:
+    """Take the lease, or return None while a living worker of this machine holds it.
+
+    On one machine the file lock decides (the kernel frees it at death); the generation fences
+    off whoever held it before.
+    """
+    descriptor = try_lock(home.locks / "refresh.lock")
+    if descriptor is None:
+        return None
+    owner = owner_name()
+    with writing(engine) as connection:
+        last = connection.execute(
+            sa.select(core_lease.c.generation).where(core_lease.c.name == "refresh")
+        ).scalar()
+        values = {"owner": owner, "generation": (last or 0) + 1,
+                  "expires_at": now + timedelta(seconds=seconds)}
+        if last is None:
+            connection.execute(sa.insert(core_lease).values(name="refresh", **values))
+        else:
+            connection.execute(sa.update(core_lease).values(**values))
+    return Lease(owner, (last or 0) + 1, descriptor)
+
+
+@contextmanager
+def fenced(engine: Engine, lease: Lease, now: datetime, seconds: float) -> Iterator[Connection]:
+    """Open the one transaction of a cycle; renews the lease in it.
+
+    Raises LeaseLostError when another generation holds the lease.
+    """
+    with writing(engine) as connection:
+        renewed = connection.execute(
+            sa.update(core_lease)
+            .where(core_lease.c.name == "refresh", core_lease.c.generation == lease.generation)
+            .values(expires_at=now + timedelta(seconds=seconds))
+        ).rowcount
+        if not renewed:
+            raise LeaseLostError(f"generation {lease.generation} of {lease.owner} was taken over")
+        yield connection
+
+
+def read_progress(connection: Connection) -> Progress:
+    """Return how far the warehouse is, in the caller's snapshot."""
+    table = core_progress.c
+    row = connection.execute(
+        sa.select(table.watermark, table.publication, table.edition).where(table.name == "load")
+    ).first()
+    return Progress(*row) if row else Progress()
+
+
+def progress_of(engine: Engine) -> Progress:
+    """Return how far the warehouse is now."""
+    with reading(engine) as connection:
+        return read_progress(connection)
+
+
+def write_progress(connection: Connection, before: Progress, after: Progress) -> None:
+    """Move the watermark in the transaction that moves the rows.
+
+    Raises LeaseLostError when the stored progress is not what the caller started from.
+    """
+    if read_progress(connection) != before:
+        raise LeaseLostError("the warehouse moved under this worker")
+    values = {"watermark": after.watermark, "publication": after.publication,
+              "edition": after.edition}
+    if before == Progress():
+        connection.execute(sa.delete(core_progress))
+        connection.execute(sa.insert(core_progress).values(name="load", **values))
+    else:
+        connection.execute(sa.update(core_progress).values(**values))
