@@ -1,0 +1,178 @@
+"""The wire table as JSON Schema (for OpenAPI) and as a pydantic model (for clients, benchmarks).
+
+Generated from `wire.FIELDS`, so that neither can disagree with the check at the door.
+"""
+
+from typing import Annotated, Any, Literal
+
+import pydantic
+
+from store.shapes.checks import URL_PATTERN
+from store.shapes.wire import (
+    FIELDS,
+    MAX_ATTRIBUTE_NAME,
+    MAX_ATTRIBUTE_TEXT,
+    REQUIRED_ON_UPDATE,
+    WIRE_VERSION,
+    Field,
+    Kind,
+)
+
+Schema = dict[str, Any]
+
+_JSON_TYPES: dict[Kind, str] = {
+    Kind.IDENTIFIER: "string",
+    Kind.TEXT: "string",
+    Kind.ENUM: "string",
+    Kind.DECIMAL: "number",
+    Kind.INTEGER: "integer",
+    Kind.INSTANT: "string",
+    Kind.URLS: "array",
+    Kind.OBJECT: "object",
+    Kind.ATTRIBUTES: "object",
+}
+
+_SCALAR: Schema = {
+    "type": ["string", "number", "boolean", "null"],
+    "maxLength": MAX_ATTRIBUTE_TEXT,
+}
+
+
+def json_type(field: Field) -> str:
+    """Return the JSON type of a field's value."""
+    return _JSON_TYPES[field.kind]
+
+
+def listing_schema() -> Schema:
+    """Return the JSON Schema 2020-12 of one post, as an update needs it.
+
+    A first post must also hold the fields whose description says so: only what is stored tells
+    the two apart. Unknown fields are allowed; they are answered with a warning.
+    """
+    return {
+        "type": "object",
+        "title": "Listing",
+        "description": f"A listing as posted (wire contract {WIRE_VERSION}). Absent keeps, null "
+        "clears, [] empties.",
+        "required": list(REQUIRED_ON_UPDATE),
+        "properties": {field.name: field_schema(field) for field in FIELDS},
+    }
+
+
+def field_schema(field: Field) -> Schema:
+    """Return the JSON Schema of one field, null included where null clears."""
+    schema = _described(field) | _bounds(field) | _shape(field)
+    if field.is_clearable:
+        schema["type"] = [schema["type"], "null"]
+        if "enum" in schema:
+            schema["enum"] = [*schema["enum"], None]
+    return schema
+
+
+def _described(field: Field) -> Schema:
+    needed = " Required in a listing's first post." if field.is_required_on_create else ""
+    unit = f" Unit: {field.unit}." if field.unit else ""
+    return {
+        "type": json_type(field),
+        "description": field.description + unit + needed,
+        "examples": [field.example],
+    }
+
+
+def _bounds(field: Field) -> Schema:
+    limits = {
+        "minimum": field.minimum,
+        "maximum": field.maximum,
+        "exclusiveMinimum": field.above,
+        "exclusiveMaximum": field.below,
+    }
+    return {name: limit for name, limit in limits.items() if limit is not None}
+
+
+def _shape(field: Field) -> Schema:
+    match field.kind:
+        case Kind.IDENTIFIER | Kind.TEXT:
+            return _text_shape(field)
+        case Kind.ENUM:
+            return {"enum": [code.value for code in field.choices or ()]}
+        case Kind.INSTANT:
+            return {"format": "date-time"}
+        case Kind.URLS:
+            address = {"type": "string", "maxLength": field.max_length, "pattern": _URL}
+            return {"items": address, "maxItems": field.max_items}
+        case Kind.OBJECT:
+            return {"properties": {inner.name: field_schema(inner) for inner in field.fields}}
+        case Kind.ATTRIBUTES:
+            return {
+                "additionalProperties": _SCALAR,
+                "propertyNames": {"minLength": 1, "maxLength": MAX_ATTRIBUTE_NAME},
+                "maxProperties": field.max_items,
+            }
+        case _:
+            return {}
+
+
+_URL = f"^{URL_PATTERN}$"
+
+
+def _text_shape(field: Field) -> Schema:
+    shape: Schema = {"maxLength": field.max_length}
+    if not field.may_be_blank:
+        shape["minLength"] = 1
+    if field.forbidden:
+        shape["pattern"] = f"^[^{field.forbidden}]*$"
+    return shape
+
+
+def pydantic_model() -> type[pydantic.BaseModel]:
+    """Return a pydantic model of one post: for clients and for the benchmark's echo.
+
+    Types are strict; absent fields are None. The door itself does not use it.
+    """
+    return _model("Listing", FIELDS)
+
+
+def _model(name: str, fields: tuple[Field, ...]) -> type[pydantic.BaseModel]:
+    members: dict[str, Any] = {}
+    for field in fields:
+        held, limits = _python_type(field), _limits(field)
+        if field.is_required_on_update:
+            members[field.name] = (held, pydantic.Field(**limits))
+        else:
+            members[field.name] = (held | None, pydantic.Field(None, **limits))
+    return pydantic.create_model(
+        name, __config__=pydantic.ConfigDict(strict=True, extra="ignore"), **members
+    )
+
+
+def _python_type(field: Field) -> Any:
+    match field.kind:
+        case Kind.IDENTIFIER | Kind.TEXT:
+            return str
+        case Kind.ENUM:
+            return Literal[tuple(code.value for code in field.choices or ())]
+        case Kind.DECIMAL:
+            return float
+        case Kind.INTEGER:
+            return int
+        case Kind.INSTANT:
+            return Annotated[pydantic.AwareDatetime, pydantic.Strict(False)]
+        case Kind.URLS:
+            return list[Annotated[str, pydantic.Field(max_length=field.max_length)]]
+        case Kind.OBJECT:
+            return _model(field.name.capitalize(), field.fields)
+        case Kind.ATTRIBUTES:
+            return dict[str, str | int | float | bool | None]
+
+
+def _limits(field: Field) -> dict[str, Any]:
+    is_list = field.kind in (Kind.URLS, Kind.ATTRIBUTES)
+    limits = {
+        "ge": field.minimum,
+        "le": field.maximum,
+        "gt": field.above,
+        "lt": field.below,
+        "max_length": field.max_items if is_list else field.max_length,
+        "description": field.description,
+    }
+    return {name: limit for name, limit in limits.items() if limit is not None}
