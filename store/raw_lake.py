@@ -128,14 +128,16 @@ class RawLake:
         with reading(self._engine) as connection:
             return _last_given(connection, EVENTS)
 
-    def files(self, after: int = 0) -> list[LakeFile]:
+    def files(
+        self, after: int = 0, states: Sequence[str] = ("catalogued", "verified")
+    ) -> list[LakeFile]:
         """Return the catalogued files with offsets after this one, in order."""
         table = ingest_lake_files.c
         with reading(self._engine) as connection:
             rows = connection.execute(
                 sa.select(table.first_offset, table.last_offset, table.path, table.bytes,
                           table.sha256)
-                .where(table.lake == EVENTS.name, table.state != "planned",
+                .where(table.lake == EVENTS.name, table.state.in_(states),
                        table.last_offset > after)
                 .order_by(table.first_offset)
             ).all()
@@ -147,6 +149,13 @@ class RawLake:
 
         Raises LakeDamagedError when offsets are missing.
         """
+        try:
+            return self._read(after, most, columns)
+        except FileNotFoundError:
+            # Compaction swapped the catalogue and removed the small files: look again.
+            return self._read(after, most, columns)
+
+    def _read(self, after: int, most: int, columns: Sequence[str] | None) -> pa.Table:
         parts, count = [], 0
         for file in self.files(after):
             part = pq.read_table(file.path, columns=list(columns) if columns else None)
@@ -165,11 +174,11 @@ class RawLake:
 
         Raises LakeDamagedError naming the first file that differs.
         """
-        files = self.files()
-        for file in files:
-            _verify(file)
-        self._mark_verified(files)
-        return files
+        return self._verify_states("catalogued", "verified")
+
+    def verify_new(self) -> list[LakeFile]:
+        """Check the files that were never checked; return them. Raises LakeDamagedError."""
+        return self._verify_states("catalogued")
 
     def prune(self, now: datetime) -> int:
         """Delete journal rows whose files are verified and old enough; return how many."""
@@ -284,6 +293,13 @@ class RawLake:
                 .values(state="catalogued", bytes=len(content),
                         sha256=hashlib.sha256(content).hexdigest())
             )
+
+    def _verify_states(self, *states: str) -> list[LakeFile]:
+        files = self.files(states=states)
+        for file in files:
+            _verify(file)
+        self._mark_verified(files)
+        return files
 
     def _mark_verified(self, files: Sequence[LakeFile]) -> None:
         if not files:

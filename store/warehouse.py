@@ -59,17 +59,22 @@ def take_lease(home: Home, engine: Engine, now: datetime, seconds: float) -> Lea
     descriptor = try_lock(home.locks / "refresh.lock")
     if descriptor is None:
         return None
-    owner = owner_name()
+    return claim(engine, owner_name(), descriptor, now, seconds)
+
+
+def claim(engine: Engine, owner: str, descriptor: int, now: datetime, seconds: float) -> Lease:
+    """Begin a new generation in one warehouse, for whoever holds the file lock."""
     with writing(engine) as connection:
         last = connection.execute(
             sa.select(core_lease.c.generation).where(core_lease.c.name == "refresh")
         ).scalar()
-        values = {"owner": owner, "generation": (last or 0) + 1,
-                  "expires_at": now + timedelta(seconds=seconds)}
-        if last is None:
-            connection.execute(sa.insert(core_lease).values(name="refresh", **values))
-        else:
-            connection.execute(sa.update(core_lease).values(**values))
+        connection.execute(sa.delete(core_lease))
+        connection.execute(
+            sa.insert(core_lease).values(
+                name="refresh", owner=owner, generation=(last or 0) + 1,
+                expires_at=now + timedelta(seconds=seconds),
+            )
+        )
     return Lease(owner, (last or 0) + 1, descriptor)
 
 
@@ -112,10 +117,15 @@ def write_progress(connection: Connection, before: Progress, after: Progress) ->
     """
     if read_progress(connection) != before:
         raise LeaseLostError("the warehouse moved under this worker")
-    values = {"watermark": after.watermark, "publication": after.publication,
-              "edition": after.edition}
-    if before == Progress():
-        connection.execute(sa.delete(core_progress))
-        connection.execute(sa.insert(core_progress).values(name="load", **values))
-    else:
-        connection.execute(sa.update(core_progress).values(**values))
+    set_progress(connection, after)
+
+
+def set_progress(connection: Connection, progress: Progress) -> None:
+    """Write the progress, whatever it was (a replay starts a warehouse from here)."""
+    connection.execute(sa.delete(core_progress))
+    connection.execute(
+        sa.insert(core_progress).values(
+            name="load", watermark=progress.watermark, publication=progress.publication,
+            edition=progress.edition,
+        )
+    )

@@ -12,6 +12,9 @@ RATES_LOADED = "rates_loaded"
 IMAGE_VERDICTS = "image_verdicts"
 EDITION_MADE = "edition_made"
 
+ZONES_SUFFIX, RATES_SUFFIX, EDITION_SUFFIX = "parquet", "csv", "edition"
+"""What the objects behind facts are kept as."""
+
 BOUNDARIES = (ZONES_LOADED, RATES_LOADED)
 """Facts that change how later events are read: a batch ends before them, or starts with them."""
 

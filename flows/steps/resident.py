@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 from analytics.edition import Edition, from_bytes
 from analytics.history import spells
 from analytics.places import ZoneIndex
+from flows.steps.batch import EDITION_SUFFIX
 from store.database import reading
 from store.frames import read_frame
 from store.objects import ObjectStore
@@ -77,7 +78,7 @@ def load_edition(editions: pl.DataFrame, objects: ObjectStore) -> Edition | None
     if editions.is_empty():
         return None
     newest = editions.sort("edition").row(-1, named=True)
-    return from_bytes(objects.get(newest["artefact_sha256"]))
+    return from_bytes(objects.get(newest["artefact_sha256"], EDITION_SUFFIX))
 
 
 def replace_rows(stored: pl.DataFrame, rows: pl.DataFrame, key: str = "id") -> pl.DataFrame:

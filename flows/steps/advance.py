@@ -1,0 +1,308 @@
+"""Advance: what a batch does to everything stored. Pure: rows in, rows to write out.
+
+The straight line of a refresh, read top to bottom: normalise, collapse, pictures, locate, then
+the market tables of what was touched. Writing it down is `flows.steps.publish`.
+"""
+
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from analytics.edition import Edition
+from analytics.history import spells
+from analytics.listings import describe, mark_leads
+from analytics.places import locate
+from analytics.pricing import zone_figures, zone_months
+from analytics.scoring import score_listings
+from analytics.valuation import value_listings
+from flows.steps.batch import (
+    EDITION_MADE,
+    IMAGE_VERDICTS,
+    RATES_LOADED,
+    RATES_SUFFIX,
+    ZONES_LOADED,
+    ZONES_SUFFIX,
+    Batch,
+)
+from flows.steps.collapse import Collapsed, collapse
+from flows.steps.normalise import Normalised, normalise
+from flows.steps.resident import Resident, index_zones, load_edition, replace_rows
+from store.frames import conform, empty_frame
+from store.objects import ObjectStore
+from store.reference import read_rates, zones_from_parquet
+from store.shapes.vocabulary import ZONE_LEVELS
+from store.tables import warehouse as tables
+from store.warehouse import Progress
+
+ZONE_COLUMNS = [f"{level}_id" for level in ZONE_LEVELS]
+
+
+@dataclass(frozen=True)
+class MarketRows:
+    """Rows of the published tables to replace.
+
+    is_whole: every row is new (another edition, other zones), so old rows go; else only the rows
+    of the listings given and of `touched_zones` do.
+    """
+
+    is_whole: bool
+    listings: pl.DataFrame
+    valuations: pl.DataFrame
+    scores: pl.DataFrame
+    zones: pl.DataFrame
+    zone_months: pl.DataFrame
+    touched_zones: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Advance:
+    """Everything one cycle writes, and the resident state after it."""
+
+    before: Progress
+    batch: Batch
+    normalised: Normalised
+    collapsed: Collapsed
+    places: pl.DataFrame
+    images: pl.DataFrame
+    image_listings: pl.Series
+    verdicts: pl.DataFrame
+    zones: pl.DataFrame | None
+    rates: pl.DataFrame
+    editions: pl.DataFrame
+    market: MarketRows | None
+    after: Resident
+
+
+def advance(before: Resident, batch: Batch, objects: ObjectStore) -> Advance:
+    """Apply a batch and say what it does to the published tables."""
+    return with_market(load(before, batch, objects))
+
+
+def load(before: Resident, batch: Batch, objects: ObjectStore) -> Advance:
+    """Apply a batch to the core tables; the published ones are left as they are."""
+    zones = _zones(batch, objects)
+    rates = _rates(batch, objects)
+    editions = _editions(batch)
+    known = _with_facts(before, zones, rates, editions, objects)
+    normalised = normalise(batch.events, known.rates)
+    collapsed = collapse(normalised.versions, known.listings)
+    verdicts = _verdicts(batch, known.verdicts)
+    image_listings = _image_listings(collapsed, verdicts, known.images)
+    images = _images(image_listings, normalised, verdicts, known, collapsed)
+    listings = replace_rows(known.listings, collapsed.listings)
+    places = _places(known, listings, collapsed.listings, zones is not None)
+    after = replace(
+        known,
+        listings=listings,
+        places=replace_rows(known.places, places),
+        images=pl.concat([_without(known.images, image_listings), images]),
+        verdicts=replace_rows(known.verdicts, verdicts, "url"),
+        price_history=pl.concat([known.price_history, collapsed.price_history]),
+        status_history=pl.concat([known.status_history, collapsed.status_history]),
+    )
+    after = replace(after, spells=_spells(after, collapsed.status_history))
+    return Advance(
+        before.progress, batch, normalised, collapsed, places, images, image_listings, verdicts, zones, rates,
+        editions, None, after,
+    )  # fmt: skip
+
+
+def with_market(step: Advance) -> Advance:
+    """Add the rows of the published tables; none while no edition was made."""
+    after = step.after
+    if after.edition is None:
+        return step
+    rows = _market(after, step.image_listings)
+    unnumbered = rows.listings.with_columns(pl.lit(0, pl.Int64).alias("publication"))
+    kept = after.market.clear() if rows.is_whole else after.market
+    return replace(
+        step, market=rows, after=replace(after, market=replace_rows(kept, unnumbered))
+    )
+
+
+def _zones(batch: Batch, objects: ObjectStore) -> pl.DataFrame | None:
+    facts = batch.of(ZONES_LOADED)
+    return zones_from_parquet(objects.get(facts[-1].values["sha256"], ZONES_SUFFIX)) if facts else None
+
+
+def _rates(batch: Batch, objects: ObjectStore) -> pl.DataFrame:
+    loaded = [
+        read_rates(objects.get(fact.values["sha256"], RATES_SUFFIX)).with_columns(
+            pl.lit(fact.offset, pl.Int64).alias("event_offset")
+        )
+        for fact in batch.of(RATES_LOADED)
+    ]
+    if not loaded:
+        return empty_frame(tables.core_rates)
+    newest = pl.concat(loaded).unique(["currency", "rate_date"], keep="last", maintain_order=True)
+    return conform(newest, tables.core_rates)
+
+
+def _editions(batch: Batch) -> pl.DataFrame:
+    facts = [{"event_offset": fact.offset, **fact.values} for fact in batch.of(EDITION_MADE)]
+    if not facts:
+        return empty_frame(tables.core_editions)
+    rows = pl.DataFrame(facts).with_columns(pl.col("as_of_date").str.to_date())
+    return conform(rows, tables.core_editions)
+
+
+def _with_facts(
+    before: Resident,
+    zones: pl.DataFrame | None,
+    rates: pl.DataFrame,
+    editions: pl.DataFrame,
+    objects: ObjectStore,
+) -> Resident:
+    known = before
+    if zones is not None:
+        # Every listing moves with the zones, so everything is published anew.
+        known = replace(
+            known,
+            zones=zones.drop("geometry_wkb"),
+            zone_index=index_zones(zones),
+            progress=replace(known.progress, edition=0),
+        )
+    if not rates.is_empty():
+        keys = ["currency", "rate_date"]
+        kept = known.rates.join(rates.select(keys), on=keys, how="anti")
+        known = replace(known, rates=pl.concat([kept, rates]))
+    if not editions.is_empty():
+        known = replace(known, edition=load_edition(editions, objects))
+    return known
+
+
+def _verdicts(batch: Batch, stored: pl.DataFrame) -> pl.DataFrame:
+    """Return the newest verdict of each address in the batch, attempts counted on."""
+    facts = batch.of(IMAGE_VERDICTS)
+    rows = [{**row, "event_offset": fact.offset} for fact in facts for row in fact.values["rows"]]
+    if not rows:
+        return empty_frame(tables.core_image_verdicts)
+    wanted = {c.name: None for c in tables.core_image_verdicts.columns}
+    frame = pl.DataFrame([{**wanted, **row} for row in rows], infer_schema_length=None)
+    counted = frame.with_columns(pl.len().over("url").cast(pl.Int64).alias("attempts"))
+    newest = counted.unique("url", keep="last", maintain_order=True)
+    before = stored.select("url", pl.col("attempts").alias("attempts_before"))
+    joined = newest.join(before, on="url", how="left", validate="1:1")
+    attempts = pl.col("attempts") + pl.col("attempts_before").fill_null(0)
+    return conform(joined.with_columns(attempts.alias("attempts")), tables.core_image_verdicts)
+
+
+def _image_listings(
+    collapsed: Collapsed, verdicts: pl.DataFrame, images: pl.DataFrame
+) -> pl.Series:
+    """Return the ids of listings whose picture rows are written anew."""
+    judged = images.join(verdicts.select("url"), on="url", how="semi")["listing_id"]
+    return pl.concat([collapsed.listings["id"], judged]).unique().sort().alias("listing_id")
+
+
+def _without(images: pl.DataFrame, listings: pl.Series) -> pl.DataFrame:
+    return images.filter(~pl.col("listing_id").is_in(listings.implode()))
+
+
+def _images(
+    listings: pl.Series,
+    normalised: Normalised,
+    verdicts: pl.DataFrame,
+    known: Resident,
+    collapsed: Collapsed,
+) -> pl.DataFrame:
+    """Return the picture rows of these listings: addresses of the newest revision, verdicts."""
+    newest = collapsed.listings.select(pl.col("id").alias("listing_id"), "revision")
+    posted = normalised.images.join(newest, on=["listing_id", "revision"], how="semi")
+    untouched = known.images.filter(
+        pl.col("listing_id").is_in(listings.implode())
+        & ~pl.col("listing_id").is_in(newest["listing_id"].implode())
+    )
+    keys = ["listing_id", "position", "url"]
+    addresses = pl.concat([posted.select(keys), untouched.select(keys)])
+    verdict = replace_rows(known.verdicts, verdicts, "url").drop("event_offset")
+    rows = addresses.join(verdict, on="url", how="left", validate="m:1").with_columns(
+        pl.col("state").fill_null("pending"), pl.col("attempts").fill_null(0)
+    )
+    return conform(rows, tables.core_listing_images).sort("listing_id", "position")
+
+
+def _places(
+    known: Resident, listings: pl.DataFrame, touched: pl.DataFrame, is_everything: bool
+) -> pl.DataFrame:
+    rows = listings if is_everything else touched
+    if known.zone_index is None:
+        return _unplaced(rows)
+    columns = ["id", "latitude", "longitude", "address", "title", "description"]
+    return conform(locate(known.zone_index, rows.select(columns)), tables.core_listing_places)
+
+
+def _unplaced(rows: pl.DataFrame) -> pl.DataFrame:
+    zones = [pl.lit(None, pl.String).alias(name) for name in ["zone_id", *ZONE_COLUMNS]]
+    unknown = rows.select(
+        "id", *zones, pl.lit("unknown").alias("precision"), pl.lit(0.0).alias("confidence"),
+        pl.lit(None, pl.String).alias("matched_name"),
+    )  # fmt: skip
+    return conform(unknown, tables.core_listing_places)
+
+
+def _spells(after: Resident, changed: pl.DataFrame) -> pl.DataFrame:
+    history = after.status_history.join(changed.select("id").unique(), on="id", how="semi")
+    return replace_rows(after.spells, spells(history))
+
+
+def _market(after: Resident, touched: pl.Series) -> MarketRows:
+    edition = after.edition
+    assert edition is not None
+    is_whole = after.progress.edition != edition.number
+    ids = after.listings["id"] if is_whole else touched
+    market = _described(after, edition, ids)
+    kept = after.market.clear() if is_whole else after.market.drop("publication")
+    whole = replace_rows(kept.select(market.columns), market)
+    market = _with_leads(whole, market, kept)
+    whole = replace_rows(whole, market)
+    zones = None if is_whole else _touched_zones(market, kept)
+    priced = market.join(ids.to_frame("id"), on="id", how="semi").sort("id")
+    valuations = value_listings(edition, priced)
+    facts = (whole.sort("id"), after.spells, after.price_history, after.zones, edition, zones)
+    return MarketRows(
+        is_whole=is_whole,
+        listings=market.sort("id"),
+        valuations=valuations,
+        scores=score_listings(edition, priced, valuations),
+        zones=zone_figures(*facts),
+        zone_months=zone_months(*facts),
+        touched_zones=zones if zones is not None else pl.DataFrame({"zone_id": []}),
+    )
+
+
+def _described(after: Resident, edition: Edition, ids: pl.Series) -> pl.DataFrame:
+    key = ids.to_frame("id")
+    return describe(
+        _points_checked(after.listings.join(key, on="id", how="semi"), after.places),
+        after.places.join(key, on="id", how="semi"),
+        after.zones,
+        after.images.join(key, left_on="listing_id", right_on="id", how="semi"),
+        edition,
+    )
+
+
+def _points_checked(listings: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
+    """Null the points that lie in no zone: swapped or foreign coordinates teach nothing."""
+    exact = places.filter(pl.col("precision") == "exact")["id"].implode()
+    return listings.with_columns(
+        pl.when(pl.col("id").is_in(exact)).then(pl.col(name)).alias(name)
+        for name in ("latitude", "longitude")
+    )
+
+
+def _with_leads(
+    whole: pl.DataFrame, market: pl.DataFrame, before: pl.DataFrame
+) -> pl.DataFrame:
+    """Mark the lead of every unit these listings belong to, or belonged to."""
+    old = before.join(market.select("id"), on="id", how="semi").select("unit_id")
+    units = pl.concat([market.select("unit_id"), old]).unique()
+    return mark_leads(whole.join(units, on="unit_id", how="semi"))
+
+
+def _touched_zones(market: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    old = before.join(market.select("id"), on="id", how="semi")
+    columns = [frame.select(pl.col(name).alias("zone_id"))
+               for frame in (market, old) for name in ZONE_COLUMNS]
+    return pl.concat(columns).drop_nulls().unique().sort("zone_id")
+

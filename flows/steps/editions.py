@@ -1,0 +1,66 @@
+"""Editions: decide when the frozen parts are made anew, make them, and tell the lake."""
+
+import json
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from analytics.edition import make, to_bytes
+from flows.steps.batch import EDITION_MADE, EDITION_SUFFIX
+from flows.steps.resident import Resident
+from store.home import Home
+from store.journal import append_event
+from store.objects import ObjectStore, open_objects
+from store.settings import Settings
+
+LOCAL = ZoneInfo("Europe/Bucharest")
+
+
+def as_of(settings: Settings, now: datetime) -> date:
+    """Return the day figures look from: the setting's, else today in Bucharest."""
+    return settings.as_of_date or now.astimezone(LOCAL).date()
+
+
+def edition_due(resident: Resident, settings: Settings, now: datetime) -> str | None:
+    """Return why the next edition is due, or None.
+
+    The first as soon as there are listings; then on a new day, on other zones than it was made
+    with, and when the listings grew by `retrain_growth`.
+    """
+    edition, count = resident.edition, resident.listings.height
+    if edition is None:
+        return "first" if count else None
+    if edition.as_of_date != as_of(settings, now):
+        return "new_day"
+    if count > edition.figures["listings"] * (1 + settings.retrain_growth):
+        return "retrain"
+    return None
+
+
+def make_edition(resident: Resident, settings: Settings, reason: str, now: datetime) -> int:
+    """Fit and freeze the next edition at the resident watermark; return its event's offset.
+
+    It takes effect when a refresh reads that event, in its place among all the others.
+    """
+    number = resident.edition.number + 1 if resident.edition else 1
+    edition = make(
+        number=number,
+        made_at_offset=resident.progress.watermark,
+        as_of_date=as_of(settings, now),
+        reason=reason,
+        listings=resident.listings.sort("id"),
+        places=resident.places.sort("id"),
+        zones=resident.zones,
+        status_history=resident.status_history.sort("id", "revision"),
+        price_history=resident.price_history.sort("id", "revision"),
+        rates=resident.rates.sort("currency", "rate_date"),
+    )
+    objects: ObjectStore = open_objects(Home(settings.home).objects)
+    facts = {
+        "edition": number,
+        "made_at_offset": edition.made_at_offset,
+        "as_of_date": edition.as_of_date.isoformat(),
+        "artefact_sha256": objects.put(to_bytes(edition), EDITION_SUFFIX),
+        "reason": reason,
+        "figures": json.dumps(edition.figures),
+    }
+    return append_event(settings, EDITION_MADE, facts, now)

@@ -1,0 +1,61 @@
+"""Pictures: drains the queue of addresses without a verdict, on a path beside the refresh.
+
+The queue is what publish left `pending`; verdicts go into the lake as facts, so that a replay
+knows them without asking the hosts again.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+
+import sqlalchemy as sa
+
+from flows.steps.batch import IMAGE_VERDICTS
+from flows.steps.fetch_images import Verdict, fetch_pending
+from flows.steps.worker import Clock
+from store.database import open_warehouse_reader, reading
+from store.home import Home
+from store.journal import append_event
+from store.objects import open_objects
+from store.settings import Settings
+from store.tables.warehouse import core_listing_images
+
+CHUNK = 100
+"""Addresses per fact: what a kill in the middle costs at most."""
+
+Progress = Callable[[int, int], None]
+"""Called with (done, all)."""
+
+FACT_FIELDS = ("url", "ok", "state", "reason", "sha256", "width_px", "height_px", "bytes")
+
+
+def pending_urls(settings: Settings) -> list[str]:
+    """Return the addresses that wait for their first verdict, in the order of their listings."""
+    table = core_listing_images.c
+    statement = (
+        sa.select(table.url).where(table.state == "pending").group_by(table.url)
+        .order_by(sa.func.min(table.listing_id), table.url)
+    )  # fmt: skip
+    with reading(open_warehouse_reader(settings)) as connection:
+        return list(connection.execute(statement).scalars())
+
+
+def drain_pictures(
+    settings: Settings, clock: Clock, on_progress: Progress = lambda _done, _all: None
+) -> int:
+    """Fetch every pending picture once and journal the verdicts; return how many there were."""
+    urls = pending_urls(settings)
+    objects = open_objects(Home(settings.home).objects)
+    for start in range(0, len(urls), CHUNK):
+        chunk = urls[start : start + CHUNK]
+        verdicts = fetch_pending(
+            chunk, objects, settings.image_hosts, timeout_seconds=settings.image_timeout_seconds
+        )
+        journal_verdicts(settings, verdicts, clock)
+        on_progress(start + len(chunk), len(urls))
+    return len(urls)
+
+
+def journal_verdicts(settings: Settings, verdicts: Sequence[Verdict], clock: Clock) -> None:
+    """Tell the lake what became of these addresses."""
+    rows = [{name: asdict(verdict)[name] for name in FACT_FIELDS} for verdict in verdicts]
+    append_event(settings, IMAGE_VERDICTS, {"rows": rows}, clock())

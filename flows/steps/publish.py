@@ -1,0 +1,156 @@
+"""Publish: writes one cycle in one transaction of the warehouse, fenced by the lease.
+
+Core rows, history, market rows, watermark and publication number move together or not at all.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from flows.steps.advance import Advance, MarketRows
+from flows.steps.check import Check
+from flows.steps.resident import Resident
+from store.frames import conform, delete_keys, empty_frame, insert_missing, upsert
+from store.tables import warehouse as tables
+from store.warehouse import Lease, Progress, fenced, write_progress
+
+
+@dataclass(frozen=True)
+class CycleReport:
+    """What one cycle did. publication None: nothing was published."""
+
+    watermark: int
+    publication: int | None
+    edition: int
+    events: int
+    listings: int
+    refused: int
+    delay_p95_ms: float | None
+    failed_checks: tuple[str, ...]
+
+
+def publish(
+    engine: Engine,
+    lease: Lease,
+    lease_seconds: float,
+    step: Advance,
+    checks: list[Check],
+    run_id: str,
+    started: datetime,
+    now: datetime,
+) -> tuple[Resident, CycleReport]:
+    """Write the cycle. Raises LeaseLostError (and writes nothing) when the lease is gone."""
+    before = step.before
+    failed = tuple(c.name for c in checks if not c.is_ok and c.is_severe)
+    market = None if failed else step.market
+    after = Progress(
+        watermark=step.batch.last_offset,
+        publication=before.publication + (market is not None),
+        # 0: what is published is no longer of the newest edition, so the next cycle redoes it.
+        edition=step.after.edition.number if market and step.after.edition else 0,
+    )
+    run = _run_row(step, checks, after, run_id, started, now)
+    with fenced(engine, lease, now, lease_seconds) as connection:
+        _write_core(connection, step)
+        if market is not None:
+            _write_market(connection, market, after.publication)
+            upsert(connection, tables.market_runs, run)
+        write_progress(connection, before, after)
+    report = CycleReport(
+        watermark=after.watermark,
+        publication=after.publication if market is not None else None,
+        edition=after.edition,
+        events=step.batch.events.height,
+        listings=step.collapsed.listings.height,
+        refused=step.normalised.refusals.filter(pl.col("severity") == "refused").height,
+        delay_p95_ms=run["delay_p95_ms"][0] if market is not None else None,
+        failed_checks=failed,
+    )
+    return replace(step.after, progress=after), report
+
+
+def _write_core(connection: Connection, step: Advance) -> None:
+    rows, history = step.normalised, step.collapsed
+    _write_providers(connection, rows.providers)
+    upsert(connection, tables.core_agencies, rows.agencies, newer="event_offset")
+    upsert(connection, tables.core_agents, rows.agents, newer="event_offset")
+    insert_missing(connection, tables.core_listing_versions, rows.versions)
+    upsert(connection, tables.core_listings, history.listings, newer="revision")
+    insert_missing(connection, tables.core_price_history, history.price_history)
+    insert_missing(connection, tables.core_status_history, history.status_history)
+    insert_missing(connection, tables.core_refusals, rows.refusals)
+    upsert(connection, tables.core_listing_places, step.places)
+    upsert(connection, tables.core_image_verdicts, step.verdicts)
+    delete_keys(connection, tables.core_listing_images, "listing_id", step.image_listings.to_list())
+    upsert(connection, tables.core_listing_images, step.images)
+    upsert(connection, tables.core_rates, step.rates)
+    upsert(connection, tables.core_editions, step.editions)
+    if step.zones is not None:
+        connection.execute(sa.delete(tables.core_zones))
+        upsert(connection, tables.core_zones, step.zones)
+
+
+def _write_providers(connection: Connection, seen: pl.DataFrame) -> None:
+    insert_missing(connection, tables.core_providers, seen)
+    for row in seen.iter_rows(named=True):
+        connection.execute(
+            sa.update(tables.core_providers)
+            .where(tables.core_providers.c.identifier == row["identifier"])
+            .values(last_recorded_at=row["last_recorded_at"])
+        )
+
+
+def _write_market(connection: Connection, rows: MarketRows, publication: int) -> None:
+    by_listing = (
+        (tables.market_listings, rows.listings),
+        (tables.market_valuations, rows.valuations),
+        (tables.market_scores, rows.scores),
+    )
+    by_zone = (
+        (tables.market_zones, rows.zones),
+        (tables.market_zone_months, rows.zone_months),
+    )
+    for table, frame in by_listing:
+        if rows.is_whole:
+            connection.execute(sa.delete(table))
+        upsert(connection, table, _numbered(frame, publication))
+    for table, frame in by_zone:
+        if rows.is_whole:
+            connection.execute(sa.delete(table))
+        else:
+            delete_keys(connection, table, "zone_id", rows.touched_zones["zone_id"].to_list())
+        upsert(connection, table, _numbered(frame, publication))
+
+
+def _numbered(frame: pl.DataFrame, publication: int) -> pl.DataFrame:
+    return frame.with_columns(pl.lit(publication, pl.Int64).alias("publication"))
+
+
+def _run_row(
+    step: Advance,
+    checks: list[Check],
+    after: Progress,
+    run_id: str,
+    started: datetime,
+    now: datetime,
+) -> pl.DataFrame:
+    if step.market is None or step.after.edition is None:
+        return empty_frame(tables.market_runs)
+    delays = step.batch.events.select(
+        ((pl.lit(now) - pl.col("received_at")).dt.total_milliseconds()).alias("delay")
+    )["delay"]
+    outcomes = [{"name": c.name, "severe": c.is_severe, "bad": c.bad} for c in checks]
+    row = {
+        "publication": after.publication, "run_id": run_id, "watermark": after.watermark,
+        "edition": step.after.edition.number, "as_of_date": step.after.edition.as_of_date,
+        "started_at": started, "published_at": now, "events": step.batch.events.height,
+        "listings": step.market.listings.height,
+        "refused": step.normalised.refusals.height, "zones": step.market.zones.height,
+        "delay_p50_ms": delays.quantile(0.5), "delay_p95_ms": delays.quantile(0.95),
+        "delay_max_ms": delays.max(), "checks": json.dumps(outcomes),
+    }  # fmt: skip
+    return conform(pl.DataFrame([row]), tables.market_runs)

@@ -1,0 +1,119 @@
+"""Replay: builds the warehouse anew from the lake beside the current one, then swaps the pointer.
+
+Readers never notice. Vintages and runs are history, so market_runs is carried over.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from itertools import repeat
+from pathlib import Path
+
+from flows.steps.advance import load, with_market
+from flows.steps.batch import COLUMNS, take_batch
+from flows.steps.check import check
+from flows.steps.publish import publish
+from flows.steps.resident import read_resident
+from sqlalchemy.engine import Engine
+
+from store.database import open_warehouse, point_warehouse, reading, warehouse_path, writing
+from store.frames import insert_missing, read_frame
+from store.home import Home
+from store.objects import open_objects
+from store.raw_lake import RawLake
+from store.schema import migrate_warehouse
+from store.settings import Settings
+from store.tables.warehouse import market_runs
+from store.warehouse import (
+    Lease,
+    Progress,
+    claim,
+    read_progress,
+    set_progress,
+    take_lease,
+)
+
+
+class ReplayBusyError(Exception):
+    """A worker holds the lease: stop it first."""
+
+
+def replay(
+    settings: Settings,
+    clock: Callable[[], datetime],
+    batch_sizes: Iterable[int] | None = None,
+    on_batch: Callable[[int, int], None] = lambda _offset, _last: None,
+) -> Path:
+    """Rebuild everything from the lake and let readers use it; return the new warehouse's path.
+
+    batch_sizes: how many events each cycle takes (default: the setting); the result does not
+    depend on it. Raises ReplayBusyError while a worker runs.
+    """
+    home = Home(settings.home)
+    old_path = warehouse_path(home)
+    old = open_warehouse(old_path)
+    lease = take_lease(home, old, clock(), settings.lease_seconds)
+    if lease is None:
+        raise ReplayBusyError("a worker is running: stop `imo360 up` or `imo360 work` first")
+    try:
+        path = home.warehouses / _next_name(old_path.name)
+        _remove(path)
+        migrate_warehouse(path)
+        engine = open_warehouse(path)
+        _carry_history(old, engine)
+        sizes = batch_sizes or repeat(settings.batch_events)
+        beside = claim(engine, lease.owner, lease.descriptor, clock(), settings.lease_seconds)
+        _load_all(settings, engine, beside, clock, sizes, on_batch)
+        engine.dispose()
+        point_warehouse(home, path.name)
+    finally:
+        lease.release()
+        old.dispose()
+    return path
+
+
+def _load_all(
+    settings: Settings,
+    engine: Engine,
+    lease: Lease,
+    clock: Callable[[], datetime],
+    batch_sizes: Iterable[int],
+    on_batch: Callable[[int, int], None],
+) -> None:
+    lake, objects = RawLake(settings), open_objects(Home(settings.home).objects)
+    last = lake.seal(clock())
+    resident = read_resident(engine, objects)
+    for most in batch_sizes:
+        batch = take_batch(lake.read(resident.progress.watermark, most, COLUMNS), most)
+        if batch is None:
+            return
+        started = clock()
+        step = load(resident, batch, objects)
+        if batch.last_offset == last:
+            step = with_market(step)
+        checks = check(step.market) if step.market else []
+        resident, _report = publish(
+            engine, lease, settings.lease_seconds, step, checks, "replay", started, clock()
+        )
+        on_batch(batch.last_offset, last)
+
+
+def _carry_history(old: Engine, new: Engine) -> None:
+    """Take over what is history: the runs, and the number of the newest publication."""
+    with reading(old) as connection:
+        runs = read_frame(connection, market_runs)
+        publication = read_progress(connection).publication
+    with writing(new) as connection:
+        insert_missing(connection, market_runs, runs)
+        set_progress(connection, Progress(publication=publication))
+
+
+def _next_name(name: str) -> str:
+    (number,) = re.findall(r"\d+", name)
+    return f"warehouse-{int(number) + 1:06d}.sqlite"
+
+
+def _remove(path: Path) -> None:
+    """Remove what a killed replay left beside the current warehouse."""
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -1,0 +1,115 @@
+"""The worker: holds the lease and runs cycles over one resident state.
+
+The loop is ours; Prefect observes it from outside (`flows.refresh_market`). Nothing here knows
+Prefect, so the same cycles run plainly in tests, in one-off commands and under a flow.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy.engine import Engine
+
+from flows.steps.advance import advance
+from flows.steps.batch import COLUMNS, take_batch
+from flows.steps.check import check
+from flows.steps.editions import edition_due, make_edition
+from flows.steps.publish import CycleReport, publish
+from flows.steps.resident import Resident, read_resident
+from store.database import open_warehouse, warehouse_path
+from store.home import Home
+from store.objects import ObjectStore, open_objects
+from store.raw_lake import RawLake
+from store.settings import Settings
+from store.warehouse import Lease, take_lease
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """Read the clock: entry points hand this down."""
+    return datetime.now(UTC)
+
+
+def crash_at(point: str) -> None:
+    """End the process here when CRASH_AT names this point, as a power cut would."""
+    if os.environ.get("CRASH_AT") == point:
+        os._exit(137)
+
+
+@dataclass
+class Worker:
+    """One process's turn at the warehouse. Make it with `start_worker`."""
+
+    settings: Settings
+    engine: Engine
+    lake: RawLake
+    objects: ObjectStore
+    lease: Lease
+    resident: Resident
+    run_id: str
+    clock: Clock
+
+    def cycle(self) -> CycleReport | None:
+        """Take what is there and publish it; None when nothing waited.
+
+        Raises LeaseLostError when another worker took over; this worker is then of no use.
+        """
+        started = self.clock()
+        self.lake.seal(started, crash_at)
+        most = self.settings.batch_events
+        events = self.lake.read(self.resident.progress.watermark, most, COLUMNS)
+        batch = take_batch(events, most)
+        if batch is None:
+            return None
+        crash_at("batch_read")
+        step = advance(self.resident, batch, self.objects)
+        checks = check(step.market) if step.market else []
+        crash_at("before_publish")
+        self.resident, report = publish(
+            self.engine, self.lease, self.settings.lease_seconds, step, checks, self.run_id,
+            started, self.clock(),
+        )
+        crash_at("published")
+        return report
+
+    def retrain_if_due(self) -> str | None:
+        """Make the next edition when one is due; return why (the next cycle applies it)."""
+        reason = edition_due(self.resident, self.settings, self.clock())
+        if reason is not None:
+            crash_at("before_edition")
+            make_edition(self.resident, self.settings, reason, self.clock())
+            crash_at("edition_made")
+        return reason
+
+    def drain(self, on_cycle: Callable[[CycleReport], None] = lambda _report: None) -> int:
+        """Run cycles until nothing waits and no edition is due; return the number of cycles."""
+        cycles = 0
+        while True:
+            report = self.cycle()
+            if report is not None:
+                cycles += 1
+                on_cycle(report)
+            elif self.retrain_if_due() is None:
+                return cycles
+
+    def close(self) -> None:
+        """Let the next worker in."""
+        self.lease.release()
+        self.engine.dispose()
+
+
+def start_worker(settings: Settings, run_id: str, clock: Clock = utc_now) -> Worker | None:
+    """Take the lease and read what is stored; None while another worker holds the lease."""
+    home = Home(settings.home)
+    engine = open_warehouse(warehouse_path(home))
+    lease = take_lease(home, engine, clock(), settings.lease_seconds)
+    if lease is None:
+        engine.dispose()
+        return None
+    objects = open_objects(home.objects)
+    return Worker(
+        settings, engine, RawLake(settings), objects, lease, read_resident(engine, objects),
+        run_id, clock,
+    )  # fmt: skip
