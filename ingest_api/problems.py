@@ -1,0 +1,142 @@
+"""Refusals as HTTP answers: RFC 9457 problems. The only place that knows HTTP statuses.
+
+A problem never repeats what was posted: messages are ours, paths name fields.
+"""
+
+import logging
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ingest_api.reading import Refusal, RefusedError, invalid
+from store.shapes.checks import Violation
+
+LOG = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+LISTINGS_PATH = "/api/integration/estates"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemKind:
+    """How a refusal of one code is answered."""
+
+    status: int
+    title: str
+
+
+PROBLEMS: dict[str, ProblemKind] = {
+    "invalid_json": ProblemKind(400, "The body is no valid JSON"),
+    "incomplete_body": ProblemKind(400, "The body ended too early"),
+    "missing_api_key": ProblemKind(401, "The X-API-Key header is missing"),
+    "invalid_api_key": ProblemKind(401, "The API key is unknown"),
+    "expired_api_key": ProblemKind(401, "The API key has expired"),
+    "revoked_api_key": ProblemKind(401, "The API key was revoked"),
+    "missing_permission": ProblemKind(403, "The API key lacks a permission"),
+    "provider_not_owned": ProblemKind(403, "The provider identifier is not yours"),
+    "not_found": ProblemKind(404, "There is nothing here"),
+    "method_not_allowed": ProblemKind(405, "The method is not allowed here"),
+    "too_large": ProblemKind(413, "The body is too large"),
+    "too_many_items": ProblemKind(413, "The bulk has too many items"),
+    "unsupported_media_type": ProblemKind(415, "The body must be application/json"),
+    "validation_failed": ProblemKind(422, "The body breaks the contract"),
+    "internal_error": ProblemKind(500, "Something went wrong here"),
+    "not_ready": ProblemKind(503, "The service cannot take posts now"),
+}
+"""Codes of problems; the reference document and OpenAPI list them."""
+
+
+class ViolationAnswer(msgspec.Struct, rename="camel"):
+    """One violated rule: where, what was expected, and its code."""
+
+    property_path: str
+    message: str
+    code: str
+
+
+class Problem(msgspec.Struct, rename="camel", omit_defaults=True):
+    """An RFC 9457 problem. code names it for programs; violations and limit come where they say
+    more. instance names where it happened (for an internal error, the line in our log)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    instance: str | None = None
+    violations: list[ViolationAnswer] = []
+    limit: int | None = None
+
+
+def problem(refusal: Refusal, instance: str | None = LISTINGS_PATH) -> Problem:
+    """Return the problem object of a refusal; the same for a single post and a bulk's item."""
+    kind = PROBLEMS[refusal.code]
+    return Problem(
+        type=f"urn:imo360:problem:{refusal.code}",
+        title=kind.title,
+        status=kind.status,
+        detail=refusal.detail,
+        code=refusal.code,
+        instance=instance,
+        violations=[ViolationAnswer(v.path, v.message, v.code) for v in refusal.violations],
+        limit=refusal.limit,
+    )
+
+
+_ENCODE = msgspec.json.Encoder().encode
+
+
+def problem_response(
+    refusal: Refusal,
+    instance: str | None = LISTINGS_PATH,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """Return the HTTP answer of a refusal."""
+    answer = problem(refusal, instance)
+    if answer.status == 401:
+        headers = {**(headers or {}), "WWW-Authenticate": "ApiKey"}
+    return Response(_ENCODE(answer), answer.status, headers, MEDIA_TYPE)
+
+
+async def answer_refused(request: Request, error: Exception) -> Response:
+    """Answer what a dependency or router refused."""
+    assert isinstance(error, RefusedError)
+    # The route's own path, never the request's: that one is input.
+    return problem_response(error.refusal, getattr(request.scope.get("route"), "path", None))
+
+
+async def answer_http_exception(_request: Request, error: Exception) -> Response:
+    """Answer the router's own verdicts: no such path, no such method."""
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        detail = "This path answers other methods: see the Allow header."
+        return problem_response(Refusal("method_not_allowed", detail), None, headers)
+    if error.status_code == 404:
+        return problem_response(Refusal("not_found", "See /docs for what there is."), None)
+    return problem_response(Refusal("invalid_json", "The request cannot be read."), None, headers)
+
+
+async def answer_invalid_request(_request: Request, error: Exception) -> Response:
+    """Answer parameters of a wrong form. FastAPI's own answer would repeat the input."""
+    assert isinstance(error, RequestValidationError)
+    return problem_response(invalid(tuple(_violation(found) for found in error.errors())), None)
+
+
+def _violation(found: dict[str, Any]) -> Violation:
+    path = ".".join(str(part) for part in found["loc"][1:])
+    return Violation(path, "wrong_type", "must have the documented form")
+
+
+async def answer_internal_error(_request: Request, _error: Exception) -> Response:
+    """Answer a broken promise of ours; the server logs the traceback beside this line."""
+    occurrence = f"urn:uuid:{uuid.uuid4()}"
+    LOG.error("internal error %s", occurrence)
+    detail = "Nothing more is known here: send the same again, or tell us the instance."
+    return problem_response(Refusal("internal_error", detail), occurrence)
