@@ -168,7 +168,10 @@ def _fitted(size: tuple[int, int], bound: tuple[int, int]) -> tuple[int, int]:
 
 
 def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    return image if image.size == size else image.resize(size, Image.Resampling.BICUBIC)
+    if image.size == size:
+        return image
+    # Whole factors by averaging first: less time, no difference to the eye.
+    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=1.0)
 
 
 def _resizable(image: Image.Image) -> Image.Image:
