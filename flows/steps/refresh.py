@@ -46,9 +46,9 @@ def refresh(
 ) -> Refreshed:
     """Publish everything acknowledged so far, pictures judged once, exports written."""
     target = RawLake(settings).last_offset()
-    worker = _worker_or_join(settings, run_id, target, clock)
-    if worker is None:
-        return _joined(settings, target)
+    worker = worker_or_join(settings, run_id, target, clock)
+    if isinstance(worker, Refreshed):
+        return worker
     try:
         return work_through(worker, target, watch or Watch())
     finally:
@@ -65,20 +65,15 @@ def work_through(worker: Worker, target: int, watch: Watch) -> Refreshed:
     return Refreshed(target, progress.publication, progress.edition, cycles, pictures, False)
 
 
-def _worker_or_join(
+def worker_or_join(
     settings: Settings, run_id: str, target: int, clock: Clock
-) -> Worker | None:
-    """Return a worker, or None once another one has published up to the target."""
+) -> Worker | Refreshed:
+    """Return a worker, or what another one came to once it published up to the target."""
     while True:
         worker = start_worker(settings, run_id, clock)
         if worker is not None:
             return worker
         progress = progress_of(open_warehouse_reader(settings))
         if progress.watermark >= target and progress.publication:
-            return None
+            return Refreshed(target, progress.publication, progress.edition, 0, 0, True)
         time.sleep(POLL_SECONDS)
-
-
-def _joined(settings: Settings, target: int) -> Refreshed:
-    progress = progress_of(open_warehouse_reader(settings))
-    return Refreshed(target, progress.publication, progress.edition, 0, 0, True)

@@ -1,0 +1,266 @@
+"""The command `imo360`: each command parses, calls one function, prints, sets the exit code.
+
+Exit codes: 0 done, 1 failed, 2 wrong use or refused. Results go to standard output, everything
+else to standard error. A command imports its room when it runs, so that `--help` is quick.
+"""
+
+import logging
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from cli.options import HomeOption, settings_for
+
+app = typer.Typer(
+    name="imo360",
+    help="Publish real-estate listings, and see the market they make.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+keys_app = typer.Typer(help="API keys of partners.", no_args_is_help=True)
+zones_app = typer.Typer(help="Zones of places.", no_args_is_help=True)
+rates_app = typer.Typer(help="Euro rates.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+app.add_typer(zones_app, name="zones")
+app.add_typer(rates_app, name="rates")
+
+PortOption = Annotated[int | None, typer.Option(help="Port; 0 takes any free one.")]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+@app.command(epilog="Example: imo360 demo --listings 5000")
+def demo(
+    home: HomeOption = None,
+    listings: Annotated[int, typer.Option(help="Listings to post.", min=50)] = 5_000,
+    seed: Annotated[int, typer.Option(help="Seed of the synthetic market.")] = 360,
+) -> None:
+    """Run the main job on a synthetic market: post, refresh through Prefect, print the outcome."""
+    from cli.demo import run_demo
+
+    run_demo(settings_for(home), listings, seed)
+
+
+@app.command(epilog="Example: imo360 up --port 8360")
+def up(
+    home: HomeOption = None,
+    port: PortOption = None,
+    prefect: Annotated[
+        bool, typer.Option("--prefect", help="Also start a Prefect server that observes the runs.")
+    ] = False,
+) -> None:
+    """Serve API and explorer and refresh, on one port, until Ctrl-C."""
+    from cli.serving import bring_up
+
+    raise typer.Exit(bring_up(settings_for(home, port=port), with_prefect=prefect))
+
+
+@app.command(epilog="Example: imo360 serve --port 8360")
+def serve(home: HomeOption = None, port: PortOption = None) -> None:
+    """Serve the API and the explorer alone; `imo360 work` or `imo360 refresh` publish."""
+    from cli.serving import serve_alone
+
+    raise typer.Exit(serve_alone(settings_for(home, port=port)))
+
+
+@app.command(epilog="Example: imo360 work")
+def work(home: HomeOption = None) -> None:
+    """Refresh the market again and again, until Ctrl-C."""
+    from cli.working import work_on
+    from store.schema import expect_current
+
+    settings = settings_for(home)
+    expect_current(settings)
+    work_on(settings)
+
+
+@app.command(epilog="Example: imo360 refresh --home data/var")
+def refresh(
+    home: HomeOption = None,
+    prefect: Annotated[
+        bool, typer.Option("--prefect", help="Start a Prefect server for this run if none answers.")
+    ] = False,
+) -> None:
+    """Publish everything acknowledged so far; joins a worker that runs already."""
+    from cli.working import refresh_once
+    from store.schema import expect_current
+
+    settings = settings_for(home)
+    expect_current(settings)
+    done = refresh_once(settings, with_prefect=prefect)
+    typer.echo(
+        f"publication {done.publication}, edition {done.edition}, "
+        f"everything up to offset {done.target_offset} is published"
+        + (" (by the worker that was running)" if done.is_joined else "")
+    )
+
+
+@app.command(epilog="Example: imo360 replay")
+def replay(home: HomeOption = None) -> None:
+    """Rebuild the market from the raw lake, beside the current one, and swap."""
+    from cli.working import replay_all
+    from store.schema import expect_current
+
+    settings = settings_for(home)
+    expect_current(settings)
+    typer.echo(f"readers now use {replay_all(settings).name}")
+
+
+@app.command(epilog="Example: imo360 migrate --home data/var")
+def migrate(home: HomeOption = None) -> None:
+    """Create the home if need be, bring its schemas up to date, load zones and rates once."""
+    from cli.starting import start_home
+
+    for done in start_home(settings_for(home)):
+        typer.echo(f"{done.name}: {done.before or 'empty'} -> {done.after}")
+
+
+@app.command(epilog="Example: imo360 tables")
+def tables(home: HomeOption = None) -> None:
+    """List the tables with their rows and what they hold."""
+    from cli.tables import list_tables
+    from store.schema import expect_current
+
+    settings = settings_for(home)
+    expect_current(settings)
+    for line in list_tables(settings):
+        typer.echo(line)
+
+
+@app.command(epilog="Example: imo360 export market_scores --format csv -o scores.csv")
+def export(
+    table: Annotated[str, typer.Argument(help="Table, as `imo360 tables` names it.")],
+    home: HomeOption = None,
+    format: Annotated[str, typer.Option(help="jsonl, csv or parquet.")] = "jsonl",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File; standard output without.")
+    ] = None,
+) -> None:
+    """Write a table's rows."""
+    from cli.tables import export_table
+    from store.schema import expect_current
+
+    settings = settings_for(home)
+    expect_current(settings)
+    export_table(settings, table, format, output)
+
+
+@app.command(epilog="Example: imo360 digests")
+def digests(home: HomeOption = None) -> None:
+    """Print the digest of each published table: equal digests, equal tables."""
+    from store.database import open_warehouse_reader
+    from store.digests import published_digests
+    from store.schema import expect_current
+
+    settings = settings_for(home)
+    expect_current(settings)
+    for name, value in published_digests(open_warehouse_reader(settings)).items():
+        typer.echo(f"{value}  {name}")
+
+
+@keys_app.command(
+    "create", epilog='Example: imo360 keys create --partner "My CRM" --permission publish.estates'
+)
+def create_key(
+    partner: Annotated[str, typer.Option(help="Company that will hold the key.")],
+    permission: Annotated[list[str], typer.Option(help="May be given several times.")],
+    provider: Annotated[
+        list[str] | None, typer.Option(help="Bind to these providers; any free one without.")
+    ] = None,
+    expires_at: Annotated[
+        str | None, typer.Option(help="RFC 3339 instant from which the key is refused.")
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Make an API key and print it; it is not shown again."""
+    from cli.keys import make_key
+    from cli.starting import start_home
+
+    settings = settings_for(home)
+    start_home(settings)
+    typer.echo(make_key(settings, partner, permission, provider, expires_at, _now()))
+
+
+@keys_app.command("revoke", epilog="Example: imo360 keys revoke imo360_ak_...")
+def revoke_key(
+    key: Annotated[str, typer.Argument(help="The key, or its lookup part.")],
+    home: HomeOption = None,
+) -> None:
+    """End a key with the next request."""
+    from cli.keys import end_key
+    from store.schema import expect_current
+
+    settings = settings_for(home)
+    expect_current(settings)
+    end_key(settings, key, _now())
+    _say("revoked")
+
+
+@zones_app.command("load", epilog="Example: imo360 zones load my-zones.geojson")
+def load_zones(
+    file: Annotated[Path, typer.Argument(help="GeoJSON FeatureCollection of polygons.")],
+    home: HomeOption = None,
+) -> None:
+    """Use these zones instead of the present ones; the next refresh places everything anew."""
+    from cli.starting import start_home
+    from flows.steps.reference import load_zone_file
+
+    settings = settings_for(home)
+    start_home(settings)
+    typer.echo(f"{load_zone_file(settings, file, _now())} zones loaded; run `imo360 refresh`")
+
+
+@rates_app.command("load", epilog="Example: imo360 rates load rates.csv")
+def load_rates(
+    file: Annotated[Path, typer.Argument(help="CSV: currency,rate_date,units_per_eur.")],
+    home: HomeOption = None,
+) -> None:
+    """Add dated euro rates; they apply to what is received from now on."""
+    from cli.starting import start_home
+    from flows.steps.reference import load_rates as load
+
+    settings = settings_for(home)
+    start_home(settings)
+    typer.echo(f"{load(settings, file, _now())} rates loaded")
+
+
+def run() -> None:
+    """Run the command; turn what a user can mend into one line and exit code 2."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s"
+    )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    from cli.refusals import refusal_line
+
+    try:
+        code = app(standalone_mode=False)
+        sys.exit(code or 0)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(1)
+    except Exception as problem:
+        line = refusal_line(problem)
+        if line is None:
+            raise
+        _say(f"imo360: {line}")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,63 @@
+"""Tables on the command line: what there is, and its rows in three formats."""
+
+import sys
+from pathlib import Path
+
+import polars as pl
+import sqlalchemy as sa
+
+from cli.wrong_use import WrongUseError
+from store.database import open_warehouse_reader, reading
+from store.frames import read_frame
+from store.settings import Settings
+from store.tables.warehouse import WAREHOUSE
+
+HIDDEN = ("core_lease", "core_progress")
+FORMATS = ("jsonl", "csv", "parquet")
+
+
+def list_tables(settings: Settings) -> list[str]:
+    """Return one line per table: rows, name, purpose."""
+    lines = []
+    with reading(open_warehouse_reader(settings)) as connection:
+        for name, table in sorted(WAREHOUSE.tables.items()):
+            if name in HIDDEN:
+                continue
+            count = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar()
+            lines.append(f"{count:>9,}  {name:<24} {(table.comment or '').split('. ')[0]}")
+    return lines
+
+
+def export_table(settings: Settings, name: str, format: str, output: Path | None) -> None:
+    """Write a table's rows in key order; geometry is left to `zones.geojson`.
+
+    Raises WrongUseError for an unknown table or format.
+    """
+    if name not in WAREHOUSE.tables or name in HIDDEN:
+        known = ", ".join(sorted(set(WAREHOUSE.tables) - set(HIDDEN)))
+        raise WrongUseError(f"no table {name}; there are {known}")
+    if format not in FORMATS:
+        raise WrongUseError(f"no format {format}; there are {', '.join(FORMATS)}")
+    with reading(open_warehouse_reader(settings)) as connection:
+        frame = read_frame(connection, WAREHOUSE.tables[name])
+    if output is None:
+        _write(frame, format, sys.stdout.buffer)
+    else:
+        try:
+            with output.open("wb") as file:
+                _write(frame, format, file)
+        except OSError as problem:
+            raise WrongUseError(f"cannot write {output}: {problem.strerror}") from problem
+
+
+def _write(frame: pl.DataFrame, format: str, target: object) -> None:
+    shown = frame.drop(name for name, kind in frame.schema.items() if kind == pl.Binary)
+    if format == "parquet":
+        frame.write_parquet(target)  # type: ignore[arg-type]
+    elif format == "csv":
+        shown.write_csv(target, datetime_format="%Y-%m-%dT%H:%M:%S%.fZ")  # type: ignore[arg-type]
+    else:
+        shown.with_columns(
+            pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
+            for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)
+        ).write_ndjson(target)  # type: ignore[arg-type]

@@ -1,0 +1,145 @@
+"""Working: one-off refreshes and the endless loop, observed by Prefect when a server answers.
+
+A cold process without a Prefect server pays 14-25 s for its first run, so a one-off refresh
+runs the same steps plainly unless a server answers (PREFECT_API_URL) or `--prefect` asks for one.
+"""
+
+import asyncio
+import hashlib
+import logging
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+from cli.options import STDERR, progress_bars
+from flows.observed import crash_leftovers, prefect_answers
+from flows.steps.loop import Loop, picture_thread, wait_for_worker
+from flows.steps.refresh import Refreshed, Watch, worker_or_join, work_through
+from flows.steps.replay import replay
+from flows.steps.worker import Worker, utc_now
+from store.home import Home
+from store.raw_lake import RawLake
+from store.settings import Settings
+from store.warehouse import LeaseLostError
+
+LOG = logging.getLogger("imo360.work")
+
+
+def home_tag(settings: Settings) -> str:
+    """Return the tag of this home's flow runs."""
+    return "home:" + hashlib.sha256(str(settings.home.resolve()).encode()).hexdigest()[:12]
+
+
+def refresh_once(settings: Settings, *, with_prefect: bool) -> Refreshed:
+    """Publish everything acknowledged so far, with progress on standard error."""
+    from cli.prefect_server import prefect_server
+
+    target = RawLake(settings).last_offset()
+    worker = worker_or_join(settings, f"process {os.getpid()}", target, utc_now)
+    if isinstance(worker, Refreshed):
+        return worker
+    with progress_bars() as bars:
+        watch = _watch(bars, worker, target)
+        try:
+            if prefect_answers():
+                return _observed(worker, target, watch)
+            if with_prefect:
+                with prefect_server(Home(settings.home)):
+                    return _observed(worker, target, watch)
+            STDERR.print("no Prefect server answers (PREFECT_API_URL): refreshing plainly")
+            return work_through(worker, target, watch)
+        finally:
+            worker.close()
+
+
+def _observed(worker: Worker, target: int, watch: Watch) -> Refreshed:
+    from prefect import tags
+
+    from flows.refresh_market import refresh_market
+
+    tag = home_tag(worker.settings)
+    crash_leftovers(tag)
+    with tags(tag):
+        return asyncio.run(refresh_market(worker, target, watch))
+
+
+def _watch(bars: object, worker: Worker, target: int) -> Watch:
+    start = worker.resident.progress.watermark
+    events = bars.add_task("events into the market", total=max(0, target - start))  # type: ignore[attr-defined]
+    pictures = bars.add_task("pictures", total=None)  # type: ignore[attr-defined]
+
+    def on_cycle(report: object) -> None:
+        done = report.watermark - start  # type: ignore[attr-defined]
+        bars.update(events, completed=done, total=max(done, target - start))  # type: ignore[attr-defined]
+
+    def on_picture(done: int, count: int) -> None:
+        bars.update(pictures, completed=done, total=count)  # type: ignore[attr-defined]
+
+    return Watch(on_cycle, on_picture)
+
+
+def work_on(settings: Settings) -> None:
+    """Run the loop until SIGINT or SIGTERM; a cycle under way is finished first."""
+    stop = threading.Event()
+
+    def handle_signals() -> None:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, lambda _signal, _frame: stop.set())
+
+    handle_signals()
+    pictures = picture_thread(settings, stop, utc_now)
+    while not stop.is_set():
+        worker = wait_for_worker(settings, f"process {os.getpid()}", stop, utc_now)
+        if worker is None:
+            break
+        LOG.info("working on %s, generation %d", settings.home, worker.lease.generation)
+        try:
+            _work_windows(Loop(settings, stop, worker, lambda _report: None), handle_signals)
+        except LeaseLostError as lost:
+            LOG.warning("%s: waiting for the lease", lost)
+        finally:
+            worker.close()
+    pictures.join(timeout=30)
+
+
+def _work_windows(loop: Loop, handle_signals: object) -> None:
+    """Run the loop in windows; each is a flow run while a Prefect server answers."""
+    seconds = loop.settings.window_minutes * 60
+    is_first = True
+    while not loop.stop.is_set():
+        if not prefect_answers():
+            loop.run_until(time.monotonic() + seconds)
+            continue
+        if is_first:
+            crash_leftovers(home_tag(loop.settings))
+            is_first = False
+        _observe_window(loop, seconds, handle_signals)
+
+
+def _observe_window(loop: Loop, seconds: float, handle_signals: object) -> None:
+    from prefect import tags
+
+    from flows.refresh_market import refresh_window
+
+    try:
+        with tags(home_tag(loop.settings)):
+            asyncio.run(refresh_window(loop, seconds, handle_signals))  # type: ignore[arg-type]
+    except LeaseLostError:
+        raise
+    except Exception:
+        # Prefect went away in the middle: the loop does not depend on being watched.
+        LOG.exception("Prefect stopped observing; working on without it")
+        loop.run_until(time.monotonic() + seconds)
+
+
+def replay_all(settings: Settings) -> Path:
+    """Rebuild the warehouse from the lake with a progress bar."""
+    with progress_bars() as bars:
+        task = bars.add_task("events replayed", total=None)
+        return replay(
+            settings,
+            utc_now,
+            on_batch=lambda done, last: bars.update(task, completed=done, total=last),
+        )
