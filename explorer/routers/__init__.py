@@ -1,0 +1,1 @@
+"""What the explorer answers: the read API and the page with its files."""
