@@ -59,9 +59,12 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
         version=version("imo360"),
         lifespan=lifespan,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         generate_unique_id_function=lambda route: route.name,
     )
-    app.include_router(estates.router)
+    # Taken as they are and put first: the router looks from the top, and an included router
+    # matches a second time.
+    app.router.routes[:0] = estates.router.routes
     app.include_router(reference.router)
     app.include_router(health.router)
     app.add_exception_handler(RefusedError, answer_refused)
