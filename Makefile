@@ -30,10 +30,10 @@ check: setup  ## formatting, lint, types, import contracts
 	$(BIN)/lint-imports
 
 test-fast: setup  ## the fast part of the tests
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 -m "not slow and not soak"
 
 test: check  ## everything CI runs: check, the fast tests, then the slow ones
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 -m "not slow and not soak"
 	$(BIN)/pytest -n 2 -m slow
 
 bench: setup  ## measure; prints tables, asserts no time (docs/performance.md)

@@ -1,0 +1,67 @@
+"""Homes for tests: real SQLite files, real Parquet, in a temporary folder."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from store.database import open_journal_database, writing
+from store.journal import Journal, Sender, open_journal
+from store.keys import create_key
+from store.schema import migrate
+from store.settings import Settings
+
+NOW = datetime(2026, 6, 15, 9, 0, tzinfo=UTC)
+
+
+class Ticking:
+    """A clock that moves a second at each look."""
+
+    def __init__(self, start: datetime = NOW) -> None:
+        self.now = start
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+@pytest.fixture(scope="session")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated home without anything in it, to be copied."""
+    home = tmp_path_factory.mktemp("empty") / "home"
+    migrate(Settings(home=home))
+    return home
+
+
+@pytest.fixture
+def settings(empty_home: Path, tmp_path: Path) -> Settings:
+    """Settings of a migrated home of the test's own."""
+    shutil.copytree(empty_home, tmp_path / "home")
+    return Settings(home=tmp_path / "home", as_of_date=NOW.date())
+
+
+@pytest.fixture
+def clock() -> Ticking:
+    return Ticking()
+
+
+@pytest.fixture
+def api_key(settings: Settings) -> str:
+    """A key that may publish, of the partner `Test CRM`."""
+    with writing(open_journal_database(settings)) as connection:
+        return create_key(connection, "Test CRM", ["publish.estates"], None, None, NOW)
+
+
+@pytest.fixture
+def sender(api_key: str) -> Sender:
+    """Who `api_key` belongs to."""
+    return Sender(key_id=1, partner_id=1, providers=None)
+
+
+@pytest.fixture
+def journal(settings: Settings, clock: Callable[[], datetime]) -> Iterator[Journal]:
+    opened = open_journal(settings, clock)
+    yield opened
+    opened.close()

@@ -1,0 +1,155 @@
+"""The journal: durable verdicts, one order per listing, neighbours that cannot hurt each other."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from store.database import open_journal_database, reading, writing
+from store.journal import Accepted, Journal, Post, Rejected, Sender, Verdict, append_event
+from store.keys import revoke_key
+from store.settings import Settings
+from store.shapes.bodies import BodyCodec
+from store.tables.journal import ingest_events, ingest_listings, ingest_refusals
+from tests.listings import as_post, post
+
+
+def submit(journal: Journal, sender: Sender, *posts: Post) -> list[Verdict]:
+    return journal.submit(sender, posts).result(timeout=10)
+
+
+def accepted(verdicts: list[Verdict]) -> list[Accepted]:
+    assert all(isinstance(verdict, Accepted) for verdict in verdicts), verdicts
+    return verdicts  # type: ignore[return-value]
+
+
+def events(settings: Settings) -> list[Any]:
+    with reading(open_journal_database(settings)) as connection:
+        return list(connection.execute(sa.select(ingest_events).order_by("event_offset")))
+
+
+def stored(settings: Settings, listing: int) -> dict[str, Any]:
+    with reading(open_journal_database(settings)) as connection:
+        body = connection.execute(
+            sa.select(ingest_listings.c.document).where(ingest_listings.c.id == listing)
+        ).scalar_one()
+    document: dict[str, Any] = json.loads(BodyCodec().unpack(body)[1])
+    return document
+
+
+def test_a_hundred_equal_posts_are_one_listing_and_one_revision(
+    journal: Journal, sender: Sender, settings: Settings
+) -> None:
+    futures = [journal.submit(sender, [post("a")]) for _ in range(100)]
+    verdicts = accepted([future.result(timeout=10)[0] for future in futures])
+    assert {verdict.id for verdict in verdicts} == {1}
+    assert [verdict.created for verdict in verdicts].count(True) == 1
+    assert [verdict.changed for verdict in verdicts].count(True) == 1
+    assert {row.revision for row in events(settings)} == {1}
+
+
+def test_offsets_are_contiguous_and_in_the_order_of_commits(
+    journal: Journal, sender: Sender, settings: Settings
+) -> None:
+    for price in (1000, 2000, 3000):
+        submit(journal, sender, post("a", price=price), post("b", price=price))
+    rows = events(settings)
+    assert [row.event_offset for row in rows] == list(range(1, 7))
+    assert [row.revision for row in rows if row.external_id == "a"] == [1, 2, 3]
+
+
+def test_an_event_carries_the_payload_verbatim_and_the_whole_document(
+    journal: Journal, sender: Sender, settings: Settings
+) -> None:
+    submit(journal, sender, post("a"))
+    raw = b'{ "providerIdentifier":"my-crm",\n "externalId":"a", "price": 9e4}'
+    submit(journal, sender, Post("my-crm", "a", json.loads(raw), raw))
+    payload, document = BodyCodec().unpack(events(settings)[-1].body)
+    assert payload == raw
+    assert json.loads(document)["price"] == 90000
+    assert json.loads(document)["rooms"] == 3
+
+
+def test_the_same_pair_at_two_providers_is_two_listings(journal: Journal, sender: Sender) -> None:
+    one, other, odd = accepted(
+        submit(journal, sender, post("b:c", "a"), post("c", "a-b"), post("c", "a"))
+    )
+    assert len({one.id, other.id, odd.id}) == 3
+
+
+def test_a_new_listing_needs_the_required_fields_and_a_known_one_does_not(
+    journal: Journal, sender: Sender, settings: Settings
+) -> None:
+    bare = {"providerIdentifier": "my-crm", "externalId": "a", "price": 5000}
+    assert submit(journal, sender, as_post(bare)) == [
+        Rejected("required_on_create", ("title", "transaction", "type", "currency"))
+    ]
+    assert events(settings) == []
+    submit(journal, sender, post("a"))
+    assert accepted(submit(journal, sender, as_post(bare)))[0].changed
+
+
+def test_mark_as_sold_changes_the_status_alone(
+    journal: Journal, sender: Sender, settings: Settings
+) -> None:
+    submit(journal, sender, post("a", imageUrls=["http://x/1"], agency={"name": "N"}))
+    before = stored(settings, 1)
+    sold = {"providerIdentifier": "my-crm", "externalId": "a", "status": "sold"}
+    assert accepted(submit(journal, sender, as_post(sold)))[0].status == "sold"
+    assert stored(settings, 1) == {**before, "status": "sold"}
+
+
+def test_a_bad_neighbour_fails_alone(
+    journal: Journal, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unstorable = Post("my-crm", "bad", {**post("bad").patch, "title": object()}, b"{}")
+    futures = [journal.submit(sender, [p]) for p in (post("a"), unstorable, post("b"))]
+    assert accepted(futures[0].result(timeout=10)) and accepted(futures[2].result(timeout=10))
+    with pytest.raises(TypeError):
+        futures[1].result(timeout=10)
+    assert accepted(submit(journal, sender, post("c")))[0].id == 3
+
+
+def test_of_two_claims_on_a_provider_one_wins(journal: Journal, sender: Sender) -> None:
+    other = Sender(key_id=sender.key_id, partner_id=2, providers=None)
+    mine, theirs = journal.submit(sender, [post("a")]), journal.submit(other, [post("b")])
+    assert accepted(mine.result(timeout=10))
+    assert theirs.result(timeout=10) == [Rejected("provider_not_owned")]
+
+
+def test_a_bound_key_writes_its_own_providers_only(journal: Journal, sender: Sender) -> None:
+    bound = Sender(sender.key_id, sender.partner_id, frozenset({"my-crm"}))
+    first, second = submit(journal, bound, post("a"), post("a", "elsewhere"))
+    assert isinstance(first, Accepted)
+    assert second == Rejected("provider_not_owned")
+
+
+def test_a_revoked_key_is_refused_in_the_transaction(
+    journal: Journal, sender: Sender, settings: Settings, api_key: str,
+    clock: Callable[[], datetime],
+) -> None:  # fmt: skip
+    with writing(open_journal_database(settings)) as connection:
+        assert revoke_key(connection, api_key, clock())
+    assert submit(journal, sender, post("a")) == [Rejected("key_ended")]
+
+
+def test_refused_bodies_are_kept_up_to_a_limit(
+    journal: Journal, sender: Sender, settings: Settings
+) -> None:
+    journal.refuse(sender, ["invalid_json"], b"x" * 100_000).result(timeout=10)
+    with reading(open_journal_database(settings)) as connection:
+        row = connection.execute(sa.select(ingest_refusals)).one()
+    assert row.codes == '["invalid_json"]'
+    assert BodyCodec().unpack(row.body)[0] == b"x" * 65_536
+
+
+def test_facts_take_their_place_among_the_events(
+    journal: Journal, sender: Sender, settings: Settings, clock: Callable[[], datetime]
+) -> None:
+    submit(journal, sender, post("a"))
+    assert append_event(settings, "rates_loaded", {"sha256": "0"}, clock()) == 2
+    assert accepted(submit(journal, sender, post("b")))[0].event_offset == 3
+    assert [row.kind for row in events(settings)] == ["listing", "rates_loaded", "listing"]

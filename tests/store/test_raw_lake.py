@@ -1,0 +1,147 @@
+"""The lake: contiguous files, the same bytes after any crash, readers that see whole files only."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+import store.raw_lake
+from store.database import open_journal_database, writing
+from store.journal import Journal, Sender
+from store.raw_lake import LakeDamagedError, RawLake
+from store.settings import Settings
+from store.tables.journal import ingest_events, ingest_lake_files
+from tests.listings import document, post
+
+POINTS = ("seal_planned", "seal_before_write", "seal_written", "seal_catalogued")
+
+
+class Crash(Exception):
+    pass
+
+
+def fill(journal: Journal, sender: Sender, count: int, start: int = 0) -> None:
+    posts = [post(f"x{i}", price=1000 + i) for i in range(start, start + count)]
+    journal.submit(sender, posts).result(timeout=10)
+
+
+@pytest.fixture
+def lake(settings: Settings) -> RawLake:
+    return RawLake(settings)
+
+
+def test_sealed_events_come_back_byte_for_byte(
+    journal: Journal, sender: Sender, lake: RawLake, clock: Callable[[], datetime]
+) -> None:
+    fill(journal, sender, 3)
+    assert lake.waiting()
+    assert lake.seal(clock()) == 3
+    assert not lake.waiting()
+    rows = lake.read(0, 10).to_pylist()
+    assert [row["event_offset"] for row in rows] == [1, 2, 3]
+    assert rows[1]["payload"] == json.dumps(document("x1", price=1001)).encode()
+    assert rows[1]["fields_present"] == sorted(document("x1"))
+    assert json.loads(rows[1]["document"])["status"] == "active"
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_crash_anywhere_in_sealing_leaves_the_same_file(
+    point: str, journal: Journal, sender: Sender, lake: RawLake, clock: Callable[[], datetime]
+) -> None:
+    fill(journal, sender, 5)
+
+    def crash(reached: str) -> None:
+        if reached == point:
+            raise Crash
+
+    # Refusals wait in no journal here, so the first point reached is the events' own.
+    with pytest.raises(Crash):
+        lake.seal(clock(), crash)
+    fill(journal, sender, 2, start=5)
+    assert lake.seal(clock()) == 7
+    assert [(f.first_offset, f.last_offset) for f in lake.files()] == [(1, 5), (6, 7)]
+    lake.verify()
+    assert lake.read(0, 100).num_rows == 7
+
+
+def test_reading_starts_in_the_middle_and_stops_where_asked(
+    journal: Journal, sender: Sender, lake: RawLake, clock: Callable[[], datetime]
+) -> None:
+    for start in (0, 4, 8):
+        fill(journal, sender, 4, start)
+        lake.seal(clock())
+    offsets = lake.read(2, 7, ["event_offset", "kind"]).column("event_offset").to_pylist()
+    assert offsets == [3, 4, 5, 6, 7, 8, 9]
+
+
+def test_a_damaged_file_is_told_by_name(
+    journal: Journal, sender: Sender, lake: RawLake, clock: Callable[[], datetime]
+) -> None:
+    fill(journal, sender, 3)
+    lake.seal(clock())
+    path = lake.files()[0].path
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(LakeDamagedError, match=path.name):
+        lake.verify()
+
+
+def test_compaction_keeps_every_row_and_fewer_files(
+    journal: Journal, sender: Sender, lake: RawLake, clock: Callable[[], datetime],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(store.raw_lake, "COMPACT_FILES", 3)
+    for start in range(0, 10, 2):
+        fill(journal, sender, 2, start)
+        lake.seal(clock())
+    before = lake.read(0, 100)
+    assert lake.compact(clock()) == 1
+    assert len(lake.files()) == 1
+    assert lake.read(0, 100).equals(before)
+    assert [p.name for p in lake.files()[0].path.parent.glob("*.parquet")] == [
+        lake.files()[0].path.name
+    ]
+
+
+def test_a_lost_catalogue_is_rebuilt_and_torn_files_left_out(
+    journal: Journal, sender: Sender, lake: RawLake, settings: Settings,
+    clock: Callable[[], datetime],
+) -> None:  # fmt: skip
+    for start in (0, 3):
+        fill(journal, sender, 3, start)
+        lake.seal(clock())
+    before = lake.read(0, 100)
+    folder = lake.files()[0].path.parent
+    (folder / f"{7:015d}-{9:015d}.parquet").write_bytes(b"PAR1 torn")
+    with writing(open_journal_database(settings)) as connection:
+        connection.execute(sa.delete(ingest_lake_files))
+    assert lake.rebuild_catalogue(clock()) == 2
+    assert lake.read(0, 100).equals(before)
+
+
+def test_the_journal_is_pruned_only_behind_verified_files(
+    journal: Journal, sender: Sender, lake: RawLake, settings: Settings,
+    clock: Callable[[], datetime],
+) -> None:  # fmt: skip
+    fill(journal, sender, 4)
+    lake.seal(clock())
+    much_later = clock() + timedelta(days=3)
+    assert lake.prune(much_later) == 0
+    lake.verify_new()
+    assert lake.prune(clock()) == 0
+    assert lake.prune(much_later) == 4
+    fill(journal, sender, 1, start=4)
+    assert lake.seal(clock()) == 5
+    assert lake.read(0, 100).num_rows == 5
+
+
+def test_a_hole_in_the_journal_stops_sealing(
+    journal: Journal, sender: Sender, lake: RawLake, settings: Settings,
+    clock: Callable[[], datetime],
+) -> None:  # fmt: skip
+    fill(journal, sender, 3)
+    with writing(open_journal_database(settings)) as connection:
+        connection.execute(sa.delete(ingest_events).where(ingest_events.c.event_offset == 2))
+    with pytest.raises(LakeDamagedError, match="holds 2 of the events 1-3"):
+        lake.seal(clock())
