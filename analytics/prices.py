@@ -1,0 +1,35 @@
+"""Asking prices of homes: which advert speaks for a home, its price per m2, its cuts."""
+
+import polars as pl
+
+
+def homes(listings: pl.DataFrame) -> pl.DataFrame:
+    """Return one market_listings row per home: its leading advert, else its lowest id."""
+    return listings.sort("unit_id", ~pl.col("is_unit_lead"), "id").unique(
+        "unit_id", keep="first", maintain_order=True
+    )
+
+
+def asked_per_m2() -> pl.Expr:
+    """Return the asking price per m2 in the quoting currency; null without price or area."""
+    known = (pl.col("price_quote") > 0) & (pl.col("area_m2") > 0)
+    return pl.when(known).then(pl.col("price_quote") / pl.col("area_m2"))
+
+
+def price_cuts(spells: pl.DataFrame, price_history: pl.DataFrame) -> pl.DataFrame:
+    """Return core_price_history rows that cut a price while on the market, with cut_pct.
+
+    cut_pct is positive, % of the price before. The price at which a home returns to the
+    market opens a spell; lower than the last one, it is no cut.
+    """
+    return (
+        price_history.filter(pl.col("change_pct") < 0)
+        .join(
+            spells.select("id", "spell", "started_at"),
+            on=["id", "spell"],
+            how="inner",
+            validate="m:1",
+        )
+        .filter(pl.col("effective_at") > pl.col("started_at"))
+        .with_columns((-pl.col("change_pct")).alias("cut_pct"))
+    )
