@@ -181,7 +181,9 @@ def _syntax_error(message: str, payload: bytes) -> _BadJsonError:
     match = _REASON.fullmatch(message)
     if match is None:
         return _BadJsonError("it ends too early or holds a lone surrogate", len(payload))
-    return _BadJsonError(match[1], int(match[2]))
+    # msgspec counts a trailing character as consumed.
+    is_past = match[1] == "trailing characters"
+    return _BadJsonError(match[1], int(match[2]) - is_past)
 
 
 def _first_bad_byte(payload: bytes) -> int | None:
