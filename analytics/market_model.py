@@ -206,7 +206,7 @@ def _fit_level(
         early_stopping=False,
         random_state=MODEL.seed,
     )
-    return model.fit(features[train], level[train])
+    return model.fit(_without_blank_columns(features[train]), level[train])
 
 
 def _fit_scale(features: Numbers, error: Numbers) -> HistGradientBoostingRegressor:
@@ -219,7 +219,13 @@ def _fit_scale(features: Numbers, error: Numbers) -> HistGradientBoostingRegress
         early_stopping=False,
         random_state=MODEL.seed,
     )
-    return model.fit(features, np.minimum(error, np.quantile(error, 0.99)))
+    cut = np.minimum(error, np.quantile(error, 0.99))
+    return model.fit(_without_blank_columns(features), cut)
+
+
+def _without_blank_columns(features: Numbers) -> Numbers:
+    """Fill what no home of a market states: scikit-learn 1.9 cannot bin a column of NaN alone."""
+    return np.where(np.isnan(features).all(axis=0), 0.0, features)
 
 
 def _by_fold(
