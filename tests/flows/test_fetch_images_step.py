@@ -2,150 +2,22 @@
 
 import asyncio
 import hashlib
-import io
 import os
 import select
 import signal
-import struct
 import subprocess
 import sys
-import threading
-import zlib
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 from PIL import Image
 
 from flows.steps.fetch_images import Verdict, fetch_pending
 from flows.steps.render_pictures import Renderers
 from store.objects import ObjectStore, open_objects, picture_path
 from store.pictures import PictureProblem, PictureReason, Rendered
-
-LIMIT = 10 * 1024 * 1024
-SECRET = "44deg28min"
-
-
-def jpeg() -> bytes:
-    """A phone's photo held upright: stored lying, red on the left as seen, with a GPS place."""
-    seen = Image.new("RGB", (900, 1200), (20, 20, 220))
-    seen.paste((220, 20, 20), (0, 0, 450, 1200))
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    exif.get_ifd(0x8825)[29] = SECRET
-    return encoded(seen.transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif)
-
-
-def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
-    target = io.BytesIO()
-    image.save(target, kind, **options)
-    return target.getvalue()
-
-
-def bomb() -> bytes:
-    """A PNG of a hundred bytes that claims 50,000 x 50,000 pixels."""
-    parts = [
-        (b"IHDR", struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(b"\0" * 64)),
-        (b"IEND", b""),
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-        for name, body in parts
-    )
-
-
-PNG = encoded(Image.new("RGB", (640, 480), (20, 200, 20)), "PNG")
-BODIES = {
-    "/good.jpg": jpeg(),
-    "/same.jpg": jpeg(),
-    "/plan.png": PNG,
-    "/claims-jpeg.jpg": PNG,
-    "/page.jpg": b"<html>not found</html>",
-    "/truncated.jpg": jpeg()[:-1500],
-    "/bomb.png": bomb(),
-    "/empty.jpg": b"",
-}  # fmt: skip
-
-
-class PictureServer:
-    """A real server in a thread of its own; counts what it is asked for."""
-
-    def __init__(self) -> None:
-        self.asked: Counter[str] = Counter()
-        self.loop = asyncio.new_event_loop()
-        self.port = 0
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
-
-    def start(self) -> None:
-        self._thread.start()
-        assert self._ready.wait(10)
-
-    def stop(self) -> None:
-        if self.loop.is_closed():
-            return
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(10)
-        self.loop.close()
-
-    def _run(self) -> None:
-        runner = self.loop.run_until_complete(self._open())
-        self._ready.set()
-        self.loop.run_forever()
-        self.loop.run_until_complete(runner.cleanup())
-
-    async def _open(self) -> web.AppRunner:
-        app = web.Application()
-        app.router.add_get("/{path:.*}", self._answer)
-        runner = web.AppRunner(app, shutdown_timeout=0.05)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        self.port = runner.addresses[0][1]
-        return runner
-
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
-        path = request.path
-        self.asked[path] += 1
-        if path in BODIES:
-            return web.Response(body=BODIES[path], content_type="image/jpeg")
-        if path == "/moved.jpg":
-            raise web.HTTPFound("/good.jpg")
-        if path == "/once-broken.jpg":
-            return (
-                web.Response(status=503)
-                if self.asked[path] == 1
-                else web.Response(body=BODIES["/plan.png"])
-            )
-        if path == "/broken.jpg":
-            return web.Response(status=500)
-        if path == "/gone.jpg":
-            return web.Response(status=410)
-        if path in ("/slow.jpg", "/endless.jpg", "/cut.jpg"):
-            return await self._trickle(request)
-        return web.Response(status=404)
-
-    async def _trickle(self, request: web.Request) -> web.StreamResponse:
-        answer = web.StreamResponse()
-        if request.path == "/cut.jpg":
-            answer.content_length = 5000
-        await answer.prepare(request)
-        if request.path == "/slow.jpg":
-            await answer.write(jpeg()[:500])
-            await asyncio.Event().wait()
-        if request.path == "/cut.jpg":
-            await answer.write(b"\xff\xd8")
-            assert request.transport is not None
-            request.transport.abort()
-        for _ in range(0, 4 * LIMIT, 1 << 18):
-            await answer.write(b"\xff" * (1 << 18))
-        return answer
+from tests.flows.picture_server import BODIES, SECRET, PictureServer
 
 
 @pytest.fixture
@@ -207,12 +79,15 @@ def test_a_photo_is_stored_upright_without_its_gps_place(
         assert path is not None
         content = path.read_bytes()
         assert hashlib.sha256(content).hexdigest() == checksum
-        assert SECRET.encode() in original and SECRET.encode() not in content
+        assert SECRET.encode() in original
+        assert SECRET.encode() not in content
         with Image.open(path) as image:
             assert image.size == (min(width, 900), round(min(width, 900) * 4 / 3))
             left, right = (image.getpixel((image.width * part // 4, 9)) for part in (1, 3))
-            assert isinstance(left, tuple) and isinstance(right, tuple)
-            assert left[0] > 180 and right[2] > 180
+            assert isinstance(left, tuple)
+            assert isinstance(right, tuple)
+            assert left[0] > 180
+            assert right[2] > 180
 
 
 @pytest.mark.parametrize(
@@ -312,7 +187,8 @@ def test_a_call_cut_off_before_its_verdicts_is_made_good_by_the_next(
 ) -> None:
     (verdict,) = fetch(server, objects, renderers, "/good.jpg")
     whole = files(objects).keys()
-    assert objects.folder is not None and verdict.sha256 is not None
+    assert objects.folder is not None
+    assert verdict.sha256 is not None
     first = min(objects.folder.rglob("*.webp"))
     first.unlink()  # as if the kill had come between two renditions
     assert fetch(server, objects, renderers, "/good.jpg") == [verdict]

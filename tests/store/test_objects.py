@@ -84,7 +84,8 @@ def test_files_fan_out_by_the_first_digits(tmp_path: Path) -> None:
     address = objects.put(b"x", "bin")
     assert list(files(tmp_path)) == [f"{address[:2]}/{address[2:4]}/{address}.bin"]
     path = objects.path(address, "bin")
-    assert path is not None and path.read_bytes() == b"x"
+    assert path is not None
+    assert path.read_bytes() == b"x"
 
 
 def test_putting_twice_writes_once(tmp_path: Path) -> None:
@@ -160,7 +161,8 @@ def test_a_picture_is_found_by_its_original_and_a_width(tmp_path: Path) -> None:
 def test_a_narrow_picture_answers_for_the_wider_ones(tmp_path: Path) -> None:
     open_objects(tmp_path).put_picture(SHA, 320, b"small")
     path = picture_path(tmp_path, SHA, 1600)
-    assert path is not None and path.read_bytes() == b"small"
+    assert path is not None
+    assert path.read_bytes() == b"small"
 
 
 @pytest.mark.parametrize(
