@@ -106,7 +106,7 @@ def _open(original: bytes) -> Image.Image | PictureReason:
         image = Image.open(io.BytesIO(original), formats=FORMATS)
     except Image.DecompressionBombError:
         return PictureReason.TOO_MANY_PIXELS
-    except Exception:  # noqa: BLE001 - hostile bytes make Pillow raise anything at all
+    except Exception:  # hostile bytes make Pillow raise anything at all
         return PictureReason.NOT_A_PICTURE
     if image.width * image.height > MAX_PIXELS:
         return PictureReason.TOO_MANY_PIXELS
@@ -119,7 +119,7 @@ def _tried(image: Image.Image, original: bytes) -> Rendered | PictureProblem:
     try:
         with image:
             return _render(image, original)
-    except Exception:  # noqa: BLE001 - as in `_open`
+    except Exception:  # as in `_open`: anything at all
         return PictureProblem(PictureReason.DAMAGED)
 
 
@@ -143,7 +143,7 @@ def _orientation(image: Image.Image) -> int:
         image.load()  # its EXIF may stand behind the pixels; a truncated file must fail outside try
     try:
         return int(image.getexif().get(0x0112, 1))
-    except Exception:  # noqa: BLE001 - broken EXIF beside good pixels: show them as stored
+    except Exception:  # broken EXIF beside good pixels: show them as stored
         return 1
 
 

@@ -139,8 +139,8 @@ def test_file_and_every_new_folder_are_synced_before_put_returns(
 
     def noting(descriptor: int) -> None:
         kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
-        name = os.readlink(f"/proc/self/fd/{descriptor}")
-        synced.append(f"{kind} {Path(name).relative_to(tmp_path)}" if kind == "folder" else kind)
+        name = Path(f"/proc/self/fd/{descriptor}").readlink()
+        synced.append(f"{kind} {name.relative_to(tmp_path)}" if kind == "folder" else kind)
         real(descriptor)
 
     objects = open_objects(tmp_path)

@@ -4,6 +4,7 @@ import io
 import random
 import struct
 import zlib
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -151,9 +152,13 @@ def test_sixteen_bits_are_scaled_not_clipped(stored: int, shown: int) -> None:
     assert abs(int(pixels.mean()) - shown) <= 3
 
 
+def made_profile(space: Literal["sRGB", "LAB"]) -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile(space)).tobytes()
+
+
 def swapped_profile() -> bytes:
     """A colour profile in which the red channel is blue light and the blue one red."""
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = made_profile("sRGB")
     swapped = profile.replace(b"rXYZ", b"----").replace(b"bXYZ", b"rXYZ").replace(b"----", b"bXYZ")
     return swapped.replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be"))
 
@@ -166,8 +171,8 @@ def test_another_colour_space_is_turned_to_srgb() -> None:
 @pytest.mark.parametrize(
     "profile",
     [
-        pytest.param(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), id="sRGB"),
-        pytest.param(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes(), id="no RGB"),
+        pytest.param(made_profile("sRGB"), id="sRGB"),
+        pytest.param(made_profile("LAB"), id="no RGB"),
         pytest.param(b"no profile at all", id="broken"),
     ],
 )  # fmt: skip
@@ -230,7 +235,7 @@ def many_scans() -> bytes:
         pytest.param(encoded(corners(), "PNG")[:-400], "damaged_picture", id="a truncated PNG"),
         pytest.param(encoded(corners(), "GIF")[:-100], "damaged_picture", id="a truncated GIF"),
         pytest.param(png_claiming(50_000, 50_000), "too_many_pixels", id="a bomb of 2,500 MP"),
-        pytest.param(png_claiming(10_000, 10_000), "too_many_pixels", id="one that Pillow warns of"),
+        pytest.param(png_claiming(10_000, 10_000), "too_many_pixels", id="Pillow only warns"),
         pytest.param(png_claiming(8_001, 5_000), "too_many_pixels", id="just over the limit"),
         pytest.param(png_claiming(8_000, 5_000), "damaged_picture", id="a claim within the limit"),
         pytest.param(png_claiming(0, 10), "not_a_picture", id="no width"),
