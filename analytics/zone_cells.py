@@ -29,9 +29,11 @@ ZONE_SCHEMA = pl.Schema(
         "is_approximate": pl.Boolean(),
         "geometry_wkb": pl.Binary(),
         "zone_set": pl.String(),
+        "population": pl.Int64(),
     }
 )
-"""Columns of a frame of zones, those of `core_zones`. `aliases` is a JSON array of text."""
+"""Columns of a frame of zones, those of `core_zones`. `aliases` is a JSON array of text;
+`population` (null is unknown) tells `place_names` which names are distinctive."""
 
 EARTH_KM_PER_DEGREE = 111.195
 GRID_DEGREES = 1e-6
@@ -54,10 +56,11 @@ def derive_zones(places: pl.DataFrame, zone_set: str = "gazetteer") -> pl.DataFr
     """Return one approximate zone per place of the gazetteer, sorted by zone_id (ZONE_SCHEMA).
 
     `places` has place_id, level, name, parent_id (null at the top), latitude, longitude,
-    aliases (`|` between them), source, licence. A place without children is a seed and gets
-    its Voronoi cell; any other is the union of its children, so the cells of a level never
-    overlap and a zone is exactly the sum of its children. A city with neighbourhoods is
-    therefore their union, its own point no seed. The same places give the same bytes.
+    aliases (`|` between them), population, source, licence. A place without children is a
+    seed and gets its Voronoi cell; any other is the union of its children, so the cells of a
+    level never overlap and a zone is exactly the sum of its children. A city with
+    neighbourhoods is therefore their union, its own point no seed. The same places give
+    the same bytes.
     Raises ValueError when a parent is missing or is not of a wider level.
     """
     ordered = places.sort("place_id")
@@ -157,4 +160,5 @@ def _as_zones(places: pl.DataFrame, geometry: pl.Series, zone_set: str) -> pl.Da
         pl.lit(True).alias("is_approximate"),
         geometry,
         pl.lit(zone_set).alias("zone_set"),
+        "population",
     ).match_to_schema(ZONE_SCHEMA)

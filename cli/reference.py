@@ -6,7 +6,6 @@ The same packages always give the same bytes. Reading the files is left to `stor
 
 import csv
 import io
-import os
 import unicodedata
 import zipfile
 from collections import defaultdict
@@ -301,5 +300,5 @@ def _write_csv(path: Path, header: list[str], rows: Iterable[Iterable[Any]]) -> 
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
-    os.replace(beside, path)
+    beside.replace(path)
     return path

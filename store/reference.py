@@ -65,6 +65,16 @@ def reference_dir() -> Path:
     return Path(__file__).resolve().parent.parent / "data" / "reference"
 
 
+def places_path() -> Path:
+    """Return the packaged gazetteer."""
+    return reference_dir() / "places.csv"
+
+
+def rates_path() -> Path:
+    """Return the packaged rates of the ECB."""
+    return reference_dir() / "rates.csv"
+
+
 def read_places(source: Path | bytes) -> pl.DataFrame:
     """Return the gazetteer (PLACE_SCHEMA): `aliases` is `|`-separated, null when there are none.
 
@@ -98,12 +108,14 @@ def read_rates(source: Path | bytes) -> pl.DataFrame:
 
 
 def zones_to_parquet(zones: pl.DataFrame) -> bytes:
-    """Return the frame of zones (columns of ZONE_FRAME_SCHEMA) as Parquet, sorted by zone_id.
+    """Return the columns of `core_zones` of a frame of zones as Parquet, sorted by zone_id.
 
     The same zones give the same bytes with the same version of polars, in whatever row order.
     """
     buffer = io.BytesIO()
-    ordered = zones.match_to_schema(ZONE_FRAME_SCHEMA).sort("zone_id").rechunk()
+    ordered = (
+        zones.match_to_schema(ZONE_FRAME_SCHEMA, extra_columns="ignore").sort("zone_id").rechunk()
+    )
     ordered.write_parquet(buffer, compression="zstd", statistics=False)
     return buffer.getvalue()
 
@@ -130,9 +142,9 @@ def zones_from_geojson(
     zone_id: `id_property`, else `zone_id`, `id`, the feature's own `id`, else from the name;
     name: `name_property`, else `name`, else the id; level: else the argument `level`;
     parent_id: null; aliases (a list, or text with `|` between): none; latitude and longitude
-    of the label: a point inside the polygon; source: the file's name; licence: "unstated";
-    is_approximate: false. `zone_set` defaults to the file's name. Polygons that cross
-    themselves are repaired; holes and overlaps are kept.
+    of the label: a point inside the polygon; population: unknown; source: the file's
+    name; licence: "unstated"; is_approximate: false. `zone_set` defaults to the file's
+    name. Polygons that cross themselves are repaired; holes and overlaps are kept.
     Raises ZoneFileError when it is no such file, a feature has no polygon, a level is unknown,
     an id comes twice, or a parent is missing or not of a wider level.
     """
@@ -178,6 +190,7 @@ class _FeatureReader:
             "source": _text(properties.get("source")) or self.label,
             "licence": _text(properties.get("licence")) or UNKNOWN_TERMS,
             "is_approximate": properties.get("is_approximate") is True,
+            "population": _population(properties, where),
             "geometry_wkb": shapely.to_wkb(polygon, byte_order=1, output_dimension=2),
         }
 
@@ -248,6 +261,13 @@ def _aliases(properties: dict[str, Any], where: str) -> list[str]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ZoneFileError(f"{where}: aliases are neither a list of text nor text")
     return [name.strip() for name in names if name.strip()]
+
+
+def _population(properties: dict[str, Any], where: str) -> int | None:
+    given = properties.get("population")
+    if given is None or (isinstance(given, int) and not isinstance(given, bool) and given >= 0):
+        return given
+    raise ZoneFileError(f"{where}: population is {given!r}, not a whole number")
 
 
 def _check_tree(rows: list[dict[str, Any]], label: str) -> None:
