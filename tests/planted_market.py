@@ -109,7 +109,7 @@ def planted_cells(chance: random.Random) -> list[Cell]:
         ring = [corners[x, y], corners[x + 1, y], corners[x + 1, y + 1], corners[x, y + 1]]
         centre = math.hypot(x - 3.5, (y - 3) * 1.4)
         price = 3100 - 330 * centre + chance.uniform(-180, 180)
-        homes = 0 if index == 39 else 4 if index in (7, 32, 24) else 12
+        homes = 0 if index == 39 else 3 if index in (7, 32, 24) else chance.randint(9, 16)
         name = NAMES[index] if index < len(NAMES) else f"Cartier {index}"
         sector = f"ro/b/s{1 + (x >= 4) + 2 * (y >= 3)}"
         cells.append(Cell(f"ro/b/n{index:02d}", name, sector, Polygon(ring), price, homes))
@@ -341,13 +341,20 @@ def _images(adverts: list[Row]) -> list[Row]:
 
 
 def _edition() -> Row:
+    accuracy = {
+        "n": 120, "mdape_pct": 8.4, "within_10_pct": 57.5, "within_20_pct": 88.3, "cod": 10.2,
+        "coverage_90": 0.908, "width_90_pct": 37.0, "baseline_mdape_pct": 14.9,
+    }  # fmt: skip
     figures = {
-        "accuracy": {"SALE": {"n": 120, "mdape_pct": 8.4, "within_10_pct": 57.5,
-                              "within_20_pct": 88.3, "coverage_90_pct": 90.8}},
+        "ro/SALE/EUR": {
+            "units": 560, "on_market": 520, "basis": "model", **accuracy,
+            "by_type": {"APARTMENT": {**accuracy, "n": 100}}, "by_city": {"ro/b": accuracy},
+        },
+        "ro/RENT/EUR": {"units": 80, "on_market": 75, "basis": "ladder"},
     }  # fmt: skip
     return {
         "edition": 1, "event_offset": 1, "made_at_offset": 0, "as_of_date": AS_OF,
-        "artefact_sha256": "0" * 64, "reason": "first", "figures": json.dumps(figures),
+        "artefact_sha256": "0" * 64, "reason": "first", "listings": 640, "figures": json.dumps(figures),
     }  # fmt: skip
 
 

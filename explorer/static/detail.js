@@ -1,7 +1,7 @@
 // One listing unfolded: its price against its value, its score in parts, what is known of it.
 
 import { el, svg } from "./dom.js";
-import { basis, count, day, decimal, money, percent, reason, span, words } from "./text.js";
+import { basis, count, day, decimal, money, percent, reason, span, titleOf, words } from "./text.js";
 
 const PARTS = ["yield", "gap", "liquidity", "momentum", "certainty"];
 
@@ -10,9 +10,13 @@ export function detail(row, images) {
     "div",
     { class: "unfolded" },
     pictures(images),
-    el("section", {}, el("h4", {}, words.valueTitle), ...valuePart(row)),
+    el(
+      "div",
+      {},
+      el("section", {}, el("h4", {}, words.valueTitle), ...valuePart(row)),
+      el("section", {}, el("h4", {}, words.factsTitle), facts(row)),
+    ),
     el("section", {}, el("h4", {}, words.scoreTitle), ...scorePart(row)),
-    el("section", {}, el("h4", {}, words.factsTitle), facts(row)),
   );
 }
 
@@ -96,6 +100,11 @@ function partLine(score, name) {
   );
 }
 
+function listingName(row) {
+  const name = `${row.id} · ${row.provider_identifier}:${row.external_id}`;
+  return titleOf(row).isSynthetic ? `${name} · ${words.syntheticTag}` : name;
+}
+
 function facts(row) {
   const score = row.score;
   const pairs = [
@@ -107,7 +116,7 @@ function facts(row) {
     [words.facts.yield, score?.net_yield_pct ? percent(score.net_yield_pct) : null],
     [words.facts.pictures, row.images_state === "pending" ? words.picturesPending(count(row.image_count)) : null],
     [words.facts.agency, row.agency_identifier?.slice(row.provider_identifier.length + 1) ?? null],
-    [words.facts.listing, `${row.id} · ${row.provider_identifier}:${row.external_id}`],
+    [words.facts.listing, listingName(row)],
   ];
   return el("dl", { class: "pairs" }, pairs.filter(([, value]) => value !== null).map(([name, value]) => pair(name, value)));
 }

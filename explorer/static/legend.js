@@ -3,7 +3,7 @@
 import { el, show } from "./dom.js";
 import { count, money, words } from "./text.js";
 
-export function showLegend(node, { cuts, colours, currency, level, withMedian }) {
+export function showLegend(node, { cuts, colours, currency, level, withMedian, date }) {
   const classes = colours.map((colour, rank) => {
     const swatch = el("i", { class: "swatch" });
     swatch.style.background = colour;
@@ -17,7 +17,7 @@ export function showLegend(node, { cuts, colours, currency, level, withMedian })
       { class: "marks" },
       el("li", {}, el("i", { class: "swatch hatched" }), words.tooFew),
       el("li", {}, el("i", { class: "swatch blank" }), words.empty),
-      el("li", { class: "note" }, words.legendNote(words.levels[level], count(withMedian))),
+      el("li", { class: "note" }, words.legendNote(words.levels[level], count(withMedian), date)),
     ),
   );
 }

@@ -83,15 +83,16 @@ export function createMap(container, names, options) {
         mark(id, { colour, few: colour === null });
         painted.add(id);
       }
-      mark(picked, { picked: true });
-      labels.setRanks([...fills.keys()]);
+      labels.setFills(fills);
     },
-    async pick(id) {
+    // The zone being read about, whatever level it has; null for none.
+    async pick(feature) {
       await loaded;
-      mark(picked, { picked: false });
-      mark(id, { picked: true });
+      const id = feature?.properties.zone_id ?? null;
+      if (id === picked) return;
       picked = id;
-      if (id !== null) bringIntoView(map, shapes, id);
+      map.getSource("picked").setData(feature ?? EMPTY);
+      if (feature) bringIntoView(map, feature);
     },
     highlight(id) {
       hover(id);
@@ -124,6 +125,7 @@ function styleOf(colours) {
     sources: {
       zones: { type: "geojson", data: EMPTY, promoteId: "zone_id", tolerance: 0.1 },
       context: { type: "geojson", data: EMPTY, tolerance: 0.1 },
+      picked: { type: "geojson", data: EMPTY, tolerance: 0.1 },
     },
     layers: [
       { id: "ground", type: "background", paint: { "background-color": colours.ground } },
@@ -137,10 +139,11 @@ function styleOf(colours) {
       }),
       layer("borders", "line", "zones", { "line-color": colours.border, "line-width": 0.7 }),
       layer("context", "line", "context", { "line-color": colours.context, "line-width": 1.4 }),
-      layer("picked", "line", "zones", {
+      layer("hovered", "line", "zones", {
         "line-color": colours.ink,
-        "line-width": ["case", STATE("picked", false), 2.6, STATE("hovered", false), 1.4, 0],
+        "line-width": ["case", STATE("hovered", false), 1.4, 0],
       }),
+      layer("picked", "line", "picked", { "line-color": colours.ink, "line-width": 2.6 }),
     ],
   };
 }
@@ -164,12 +167,11 @@ function addHatch(map, colours) {
   else map.once("styledata", () => map.hasImage("hatch") || map.addImage("hatch", image, { pixelRatio: 2 }));
 }
 
-function bringIntoView(map, shapes, id) {
-  const box = boundsOf(shapes.features.filter((feature) => feature.properties.zone_id === id));
-  if (!box) return;
+function bringIntoView(map, feature) {
+  const [southWest, northEast] = boundsOf([feature]);
   const view = map.getBounds();
-  if (view.contains(box[0]) && view.contains(box[1])) return;
-  map.fitBounds(box, { padding: 4 * PADDING, maxZoom: CLOSEST });
+  if (view.contains(southWest) && view.contains(northEast)) return;
+  map.fitBounds([southWest, northEast], { padding: 2 * PADDING, maxZoom: CLOSEST });
 }
 
 export function boundsOf(features) {

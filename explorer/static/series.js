@@ -5,7 +5,8 @@ import { ticks } from "./scale.js";
 import { count, day, money, moneyPerM2, month, span, words } from "./text.js";
 
 const [WIDTH, HEIGHT] = [560, 190];
-const EDGE = { left: 4, right: 58, top: 14, bottom: 24 };
+const NAMED_MONTHS = 4;
+const EDGE = { left: 4, right: 66, top: 14, bottom: 24 };
 
 export function series(rows, name) {
   const points = rows.filter((row) => row.median_price_per_m2 !== null);
@@ -63,14 +64,19 @@ function gridLines(place, currency) {
 }
 
 function monthNames(rows, place) {
-  const every = Math.ceil(rows.length / 4);
-  return rows
-    .filter((_, k) => k % every === 0 || k === rows.length - 1)
-    .filter((row, k, kept) => k === kept.length - 1 || place.x(kept.at(-1)) - place.x(row) > 70)
-    .map((row, k, kept) => {
-      const anchor = k === 0 ? "start" : k === kept.length - 1 ? "end" : "middle";
-      return svg("text", { class: "month", x: place.x(row), y: HEIGHT - 6, "text-anchor": anchor }, month(row.month));
-    });
+  const steps = Math.min(NAMED_MONTHS, rows.length) - 1;
+  const named = rows.filter((_, k) => steps < 1 || isNamed(k, steps, rows.length));
+  return named.map((row, k) => {
+    const anchor = k === 0 ? "start" : k === named.length - 1 ? "end" : "middle";
+    return svg("text", { class: "month", x: place.x(row), y: HEIGHT - 6, "text-anchor": anchor }, month(row.month));
+  });
+}
+
+function isNamed(index, steps, length) {
+  for (let step = 0; step <= steps; step += 1) {
+    if (Math.round((step * (length - 1)) / steps) === index) return true;
+  }
+  return false;
 }
 
 // Stretches of months that all have a median: no line is drawn across a gap.

@@ -2,16 +2,19 @@
 
 import { detail } from "./detail.js";
 import { byId, el, show } from "./dom.js";
-import { capital, count, day, decimal, money, moneyPerM2, signedPercent, span, words } from "./text.js";
+import {
+  capital, count, day, decimal, estimate, money, moneyPerM2, ROUGHLY, signedPercent, span, titleOf, words,
+} from "./text.js";
 
 const COLUMNS = ["home", "asking", "value", "gap", "grade", "score"];
 
-export function showListings(answer, { place, typeLabels, openId, extra, fetchDetail, onOpen, onPage }) {
+export function showListings(answer, { place, typeLabels, isMixed, isSynthetic, openId, extra, fetchDetail, onOpen, onPage }) {
   byId("listings-title").textContent = words.listingsTitle(count(answer.count), place);
+  byId("listings-note").textContent = words.listingsNote(day(answer.as_of_date));
   byId("caption").textContent = words.caption(day(answer.as_of_date));
   show(byId("columns"), COLUMNS.map(headCell));
   const listed = extra ? [extra, ...answer.rows] : answer.rows;
-  const context = { typeLabels, fetchDetail, onOpen };
+  const context = { typeLabels, isMixed, isSynthetic, pinned: extra, fetchDetail, onOpen };
   show(byId("rows"), listed.length ? listed.map((row) => listingRow(row, context)) : emptyRow());
   if (openId !== null) openRow(openId, context, listed);
   showPages(answer, onPage);
@@ -37,16 +40,20 @@ function listingRow(row, context) {
 
 function titleButton(row, context) {
   const toggle = (event) => toggleRow(event.currentTarget.closest("tr"), row, context);
-  return el("button", { type: "button", class: "title", "aria-expanded": "false", onclick: toggle }, row.title);
+  return el("button", { type: "button", class: "title", "aria-expanded": "false", onclick: toggle }, titleOf(row).title);
 }
 
-function metaOf(row, { typeLabels }) {
+// The type is told only where listings of several types stand together; that one is synthetic
+// only where the page does not say it of all of them.
+function metaOf(row, { typeLabels, isMixed, isSynthetic, pinned }) {
   const facts = [
     row.zone_name ?? words.noZone,
-    capital(typeLabels[row.type] ?? row.type),
+    isMixed ? capital(typeLabels[row.type] ?? row.type) : null,
     row.rooms === null ? null : words.roomsCount(count(row.rooms)),
     row.area_m2 === null ? null : `${decimal(row.area_m2, 0)} m²`,
     row.construction_year === null ? null : words.built(row.construction_year),
+    row === pinned ? words.pinned : null,
+    titleOf(row).isSynthetic && !isSynthetic ? words.syntheticTag : null,
   ];
   return facts.filter((fact) => fact !== null).join(" · ");
 }
@@ -70,8 +77,8 @@ function valueCell(row) {
   return el(
     "td",
     { class: "c-value" },
-    el("span", { class: "main" }, money(value.value, value.currency)),
-    el("span", { class: "sub" }, span(value.low_80, value.high_80, value.currency)),
+    el("span", { class: "main" }, estimate(value.value, value.currency)),
+    el("span", { class: "sub" }, span(value.low_80, value.high_80, value.currency, ROUGHLY)),
   );
 }
 

@@ -34,8 +34,26 @@ export function moneyPerM2(value, currency) {
   return value === null || value === undefined ? UNKNOWN : `${money(value, currency)}/m²`;
 }
 
-export function span(low, high, currency) {
-  return low === null || low === undefined ? UNKNOWN : `${count(low)}–${money(high, currency)}`;
+export function span(low, high, currency, rounding = {}) {
+  if (low === null || low === undefined || high === null || high === undefined) return UNKNOWN;
+  const digits = Math.abs(high) < 100 ? 1 : 0;
+  const options = { style: "currency", currency, currencyDisplay: "narrowSymbol", maximumFractionDigits: digits, minimumFractionDigits: 0 };
+  return new Intl.NumberFormat(locale, { ...options, ...rounding }).formatRange(low, high);
+}
+
+// Three digits: as much as an estimate with an interval can mean.
+export const ROUGHLY = { maximumSignificantDigits: 3 };
+
+export function estimate(value, currency) {
+  return format(value, { style: "currency", currency, currencyDisplay: "narrowSymbol", ...ROUGHLY });
+}
+
+export const SYNTHETIC = "[synthetic]";
+
+// A title and whether it calls itself synthetic: said once beside it, not in every line of it.
+export function titleOf(listing) {
+  const isSynthetic = listing.title.includes(SYNTHETIC);
+  return { title: listing.title.replaceAll(SYNTHETIC, "").trim() || listing.title, isSynthetic };
 }
 
 export function percent(value, digits = 1) {
@@ -44,7 +62,8 @@ export function percent(value, digits = 1) {
 
 export function signedPercent(value) {
   const shares = value === null || value === undefined ? value : value / 100;
-  return format(shares, { style: "percent", maximumFractionDigits: 1, minimumFractionDigits: 1, signDisplay: "exceptZero" });
+  const options = { style: "percent", maximumFractionDigits: 1, minimumFractionDigits: 1, signDisplay: "exceptZero" };
+  return format(shares, options).replace("-", "−");
 }
 
 export function day(iso) {

@@ -60,8 +60,13 @@ export function createZoneNames(map, layer) {
       layer.replaceChildren(...tags.values());
       order();
     },
-    setRanks(ids) {
-      ranks = new Map(ids.map((id, rank) => [id, rank]));
+    // Fills in order of rank: zone_id -> colour or null. Names on dark colours are light.
+    setFills(fills) {
+      ranks = new Map([...fills.keys()].map((id, rank) => [id, rank]));
+      for (const [id, tag] of tags) {
+        const colour = fills.get(id);
+        tag.className = colour ? (isDark(colour) ? "on-dark" : "on-light") : "";
+      }
       order();
     },
   };
@@ -84,7 +89,13 @@ function zoneOf(feature) {
 function wideEnough(map, zone, box) {
   const lat = zone.at[1];
   const wide = map.project([zone.east, lat]).x - map.project([zone.west, lat]).x;
-  return wide * 1.15 > box.right - box.left;
+  return wide * 0.98 > box.right - box.left;
+}
+
+// Perceived brightness of #rrggbb (weights of ITU-R BT.601), below the middle.
+function isDark(colour) {
+  const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
+  return 0.299 * red + 0.587 * green + 0.114 * blue < 140;
 }
 
 function touch(a, b) {

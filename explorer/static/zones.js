@@ -11,7 +11,7 @@ export function showZoneList(node, rows, { onPick, onHover }) {
     node,
     el("h2", { id: "panel-title" }, words.zonesTitle),
     known.length
-      ? el("p", { class: "quiet" }, words.zonesNote(words.asOf(day(known[0].as_of_date))))
+      ? el("p", { class: "quiet" }, words.zonesNote(day(known[0].as_of_date)))
       : el("p", { class: "quiet" }, words.noMedian),
     el("ol", { class: "zones" }, zoneLines(known, onPick, onHover)),
     without ? el("p", { class: "quiet" }, words.without(count(without))) : null,
