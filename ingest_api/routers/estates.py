@@ -15,7 +15,12 @@ from store.shapes.wire import MAX_BULK_BYTES, MAX_LISTING_BYTES
 router = APIRouter(prefix=LISTINGS_PATH, route_class=RawRoute, tags=["listings"])
 
 
-@router.post("", openapi_extra=LISTING_OPERATION, summary="Create or update a listing")
+@router.post(
+    "",
+    openapi_extra=LISTING_OPERATION,
+    operation_id="post_listing",
+    summary="Create or update a listing",
+)
 async def post_listing(request: Request) -> Response:
     """Create a listing, or update the one of the same providerIdentifier and externalId.
 
@@ -29,7 +34,12 @@ async def post_listing(request: Request) -> Response:
     return _listing_response(outcome)
 
 
-@router.post("/bulk", openapi_extra=BULK_OPERATION, summary="Create or update many listings")
+@router.post(
+    "/bulk",
+    openapi_extra=BULK_OPERATION,
+    operation_id="post_listings",
+    summary="Create or update many listings",
+)
 async def post_listings(request: Request) -> Response:
     """Create or update up to 1,000 listings; each item is judged by itself, in order.
 

@@ -325,8 +325,8 @@ def _attribute(value: Any, path: str, findings: _Findings) -> None:
         elif not _is_storable(value):
             findings.refuse(path, "invalid_characters", "must not hold NUL or lone surrogates")
     elif type(value) is int or type(value) is float:
-        # Beyond 2^53 readers that know doubles only would see another number.
-        if not math.isfinite(value) or (type(value) is int and abs(value) > 2**53):
+        # Beyond 2^53 readers that know doubles only would see another whole number.
+        if abs(value) > 2**53 if type(value) is int else not math.isfinite(value):
             findings.refuse(path, "out_of_range", "must be a number within 2^53")
     else:
         findings.refuse(path, "wrong_type", "must be a string, a number, a truth value or null")

@@ -425,6 +425,7 @@ HOSTILE: list[Any] = [
     {"providerIdentifier": "p", "externalId": "e", "soldAt": "0000-01-01T00:00:00Z"},
     {"providerIdentifier": "p", "externalId": "e", "soldAt": "9999-12-31T23:59:59-14:00"},
     {"providerIdentifier": "p", "externalId": "e", "rooms": 1e300, "floor": -1e300},
+    {"providerIdentifier": "p", "externalId": "e", "attributes": {"a": 10**400}, "price": 10**400},
     {"providerIdentifier": "\u202e", "externalId": "\u0085", "title": "\u0000"},
     {"providerIdentifier": "p", "externalId": "e", "imageUrls": ["http://[", "http://", "//x"]},
     {"providerIdentifier": "p", "externalId": "e", "attributes": {"": 1, "\0": 2, "x" * 999: 3}},

@@ -1,0 +1,74 @@
+"""The reference: any live key reads it, it agrees with the contract, and it may be cached."""
+
+from typing import Any
+
+import pytest
+
+from store.shapes.checks import VIOLATION_CODES, WARNING_CODES
+from store.shapes.schemas import listing_schema
+from store.shapes.wire import FIELDS, MAX_BULK_BYTES, MAX_BULK_ITEMS, MAX_LISTING_BYTES
+from tests.ingest_api.conftest import Api
+
+REFERENCE = "/api/integration/reference"
+
+
+def get(api: Api, key: str | None, **headers: str) -> Any:
+    sent = {} if key is None else {"X-API-Key": key}
+    return api.client.get(REFERENCE, headers={**sent, **headers})
+
+
+@pytest.mark.parametrize("permission", ["publish.estates", "read.market"])
+def test_any_live_key_reads_it(api: Api, permission: str) -> None:
+    assert get(api, api.make_key(permissions=(permission,))).status_code == 200
+
+
+def test_without_a_key_it_is_refused(api: Api) -> None:
+    answer = get(api, None)
+    assert (answer.status_code, answer.json()["code"]) == (401, "missing_api_key")
+    assert answer.json()["instance"] == REFERENCE
+
+
+def test_it_is_not_sent_again_while_it_is_the_same(api: Api) -> None:
+    key = api.make_key()
+    etag = get(api, key).headers["etag"]
+    for known in (etag, f'"other", W/{etag}', "*"):
+        again = get(api, key, **{"If-None-Match": known})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
+    assert get(api, key, **{"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_it_agrees_with_the_contract(api: Api) -> None:
+    body = get(api, api.make_key()).json()
+    schema = listing_schema()["properties"]
+    assert [field["name"] for field in body["fields"]] == [field.name for field in FIELDS]
+    for field in body["fields"]:
+        told = schema[field["name"]]
+        types = told["type"] if isinstance(told["type"], list) else [told["type"]]
+        assert field["type"] == types[0]
+        assert field["nullClears"] is ("null" in types)
+        for bound in ("minimum", "maximum", "exclusiveMinimum", "maxLength", "maxItems"):
+            assert (
+                field.get(bound) == told.get(bound)
+                or field["name"] == "imageUrls"
+                or (field["name"] == "attributes")
+            )
+    assert [code["value"] for code in body["enums"]["type"]] == schema["type"]["enum"]
+    assert body["estateTypes"] == body["enums"]["type"]
+    assert body["estateTypes"][0]["labels"] == {"en": "apartment", "ro": "apartament"}
+
+
+def test_it_lists_statuses_limits_and_codes(api: Api) -> None:
+    body = get(api, api.make_key()).json()
+    assert [status["value"] for status in body["statuses"] if status["isOnMarket"]] == [
+        "active", "reserved"
+    ]  # fmt: skip
+    assert [status["value"] for status in body["statuses"] if status["isClosed"]] == [
+        "sold", "rented"
+    ]  # fmt: skip
+    limits = body["limits"]
+    assert (limits["bulkItems"], limits["bulkBytes"], limits["listingBytes"]) == (
+        MAX_BULK_ITEMS, MAX_BULK_BYTES, MAX_LISTING_BYTES
+    )  # fmt: skip
+    assert {entry["code"] for entry in body["violations"]} == VIOLATION_CODES.keys()
+    assert {entry["code"] for entry in body["warnings"]} == WARNING_CODES.keys()
+    assert {entry["code"]: entry["status"] for entry in body["problems"]}["too_large"] == 413

@@ -1,0 +1,172 @@
+"""API keys: shown once, stored hashed, bound, expiring, revocable at once."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from store.database import open_journal_database, reading, writing
+from store.keys import (
+    KeyReader,
+    KeyRecord,
+    KeyRequestError,
+    create_key,
+    find_key,
+    lookup_part,
+    provider_owner,
+    revoke_key,
+)
+from store.settings import Settings
+from store.tables.journal import ingest_keys, ingest_partners, ingest_providers
+
+NOW = datetime(2026, 6, 15, 9, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def engine(settings: Settings) -> Iterator[Engine]:
+    opened = open_journal_database(settings)
+    yield opened
+    opened.dispose()
+
+
+def make(
+    engine: Engine,
+    partner: str = "Acme",
+    permissions: tuple[str, ...] = ("publish.estates",),
+    providers: tuple[str, ...] | None = None,
+    expires_at: datetime | None = None,
+) -> str:
+    with writing(engine) as connection:
+        return create_key(connection, partner, permissions, providers, expires_at, NOW)
+
+
+def find(engine: Engine, key: str, now: datetime = NOW) -> KeyRecord | None:
+    """Find a key both ways: they must agree."""
+    with reading(engine) as connection:
+        record = find_key(connection, key, now)
+    reader = KeyReader(engine)
+    assert reader.find(key, now) == record
+    reader.close()
+    return record
+
+
+def test_a_key_says_what_it_may(engine: Engine) -> None:
+    key = make(engine, permissions=("publish.estates", "read.market"), providers=("b", "a"))
+    assert re.fullmatch(r"imo360_ak_[0-9A-Za-z]{51}", key)
+    assert find(engine, key) == KeyRecord(
+        key_id=1,
+        partner_id=1,
+        permissions=frozenset({"publish.estates", "read.market"}),
+        providers=frozenset({"a", "b"}),
+        state="live",
+    )
+
+
+def test_a_key_without_providers_may_claim_free_ones(engine: Engine) -> None:
+    record = find(engine, make(engine))
+    assert record is not None
+    assert record.providers is None
+
+
+def test_nothing_stored_gives_the_key_away(engine: Engine) -> None:
+    key = make(engine)
+    with reading(engine) as connection:
+        row = connection.execute(sa.select(ingest_keys)).one()
+    assert key not in str(row)
+    assert key[22:] not in str(row)
+    assert row.lookup == key[10:22] == lookup_part(key)
+
+
+def test_keys_of_one_partner_share_it(engine: Engine) -> None:
+    keys = [make(engine, partner) for partner in ("Acme", " Acme ", "Other")]
+    records = [find(engine, key) for key in keys]
+    assert [record.partner_id for record in records if record] == [1, 1, 2]
+    assert len(set(keys)) == 3
+    with reading(engine) as connection:
+        names = connection.execute(sa.select(ingest_partners.c.name)).scalars().all()
+    assert sorted(names) == ["Acme", "Other"]
+
+
+def test_every_mistyped_letter_is_found_without_a_look_at_the_table(engine: Engine) -> None:
+    key = make(engine)
+    for place in range(len(key)):
+        other = "a" if key[place] != "a" else "b"
+        assert lookup_part(key[:place] + other + key[place + 1 :]) is None
+    for wrong in ("", key[:-1], key + "0", f" {key}", key + "\n", key.lower(), "imo360_ak_"):
+        assert lookup_part(wrong) is None
+        assert find(engine, wrong) is None
+
+
+def test_a_well_formed_key_of_another_home_is_unknown(engine: Engine) -> None:
+    key = make(engine)
+    with writing(engine) as connection:
+        connection.execute(sa.update(ingest_keys).values(secret_sha256="0" * 64))
+    assert find(engine, key) is None
+
+
+def test_a_key_expires_at_its_instant(engine: Engine) -> None:
+    key = make(engine, expires_at=NOW + SECOND)
+    states = [
+        record.state
+        for now in (NOW, NOW + SECOND - timedelta(microseconds=1), NOW + SECOND)
+        if (record := find(engine, key, now))
+    ]
+    assert states == ["live", "live", "expired"]
+
+
+def test_a_revoked_key_ends_at_once_for_readers_already_open(engine: Engine) -> None:
+    key, other = make(engine), make(engine)
+    reader = KeyReader(engine)
+    before = reader.find(key, NOW)
+    with writing(engine) as connection:
+        assert revoke_key(connection, key, NOW)
+    after, untouched = reader.find(key, NOW), reader.find(other, NOW)
+    reader.close()
+    assert [record.state for record in (before, after, untouched) if record] == [
+        "live", "revoked", "live"
+    ]  # fmt: skip
+
+
+def test_a_key_may_be_revoked_by_its_lookup_part_and_only_once(engine: Engine) -> None:
+    key = make(engine)
+    with writing(engine) as connection:
+        assert revoke_key(connection, key[10:22], NOW)
+        assert revoke_key(connection, key, NOW + SECOND)
+        assert not revoke_key(connection, "nothing", NOW)
+        assert connection.execute(sa.select(ingest_keys.c.revoked_at)).scalar() == NOW
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"partner": " "}, "partner"),
+        ({"permissions": ("publish.everything",)}, "unknown permission"),
+        ({"providers": ("a:b",)}, "must not hold ':'"),
+        ({"expires_at": NOW}, "past"),
+        ({"expires_at": NOW.replace(tzinfo=None)}, "time zone"),
+    ],
+)
+def test_a_key_that_makes_no_sense_is_not_made(
+    engine: Engine, wrong: dict[str, object], message: str
+) -> None:
+    with pytest.raises(KeyRequestError, match=message):
+        make(engine, **wrong)  # type: ignore[arg-type]
+
+
+def test_a_key_cannot_be_bound_to_the_provider_of_another_partner(engine: Engine) -> None:
+    make(engine, "Acme")
+    with writing(engine) as connection:
+        connection.execute(
+            sa.insert(ingest_providers).values(identifier="crm", partner_id=1, claimed_at=NOW)
+        )
+        assert (provider_owner(connection, "crm"), provider_owner(connection, "free")) == (1, None)
+    assert make(engine, "Acme", providers=("crm",))
+    with pytest.raises(KeyRequestError, match="another partner"):
+        make(engine, "Other", providers=("crm",))
+    reader = KeyReader(engine)
+    assert (reader.owner("crm"), reader.owner("free")) == (1, None)
+    reader.close()
