@@ -14,10 +14,19 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from analytics import accuracy, history, ladder, listings, market_model, scoring, signals
+from analytics import (
+    accuracy,
+    history,
+    ladder,
+    listings,
+    market_model,
+    pricing,
+    scoring,
+    signals,
+)
 from analytics.accuracy import Numbers
 from analytics.assumptions import MODEL
-from analytics.frozen import LADDER_SCHEMA, SIGNAL_SCHEMA, Edition, Rate
+from analytics.frozen import LADDER_SCHEMA, PRIOR_SCHEMA, SIGNAL_SCHEMA, Edition, Rate
 from analytics.market_model import HeldOut, MarketModel
 from analytics.prices import homes as leading_or_first
 from analytics.valuation import value_listings
@@ -65,11 +74,17 @@ def make(
         models={},
         ladder=pl.DataFrame(schema=LADDER_SCHEMA),
         signals=pl.DataFrame(schema=SIGNAL_SCHEMA),
+        zone_priors=pl.DataFrame(schema=PRIOR_SCHEMA),
+        month_priors=pl.DataFrame(schema={**PRIOR_SCHEMA, "month": pl.Date}),
         ranks={},
         figures={},
     )
     described = listings.mark_leads(
         listings.describe(core, places, zones, pl.DataFrame(schema=IMAGE_SCHEMA), blank)
+    )
+    spells = history.spells(status_history)
+    zone_priors, month_priors = pricing.zone_priors(
+        described, spells, price_history, zones, blank
     )
     priced = _priced_homes(described, as_of_date)
     models, figures = _models(priced, blank)
@@ -78,7 +93,9 @@ def make(
         models=models,
         figures=figures,
         ladder=ladder.make(priced.filter("is_on_market")),
-        signals=signals.make(described, history.spells(status_history), price_history, blank),
+        signals=signals.make(described, spells, price_history, blank),
+        zone_priors=zone_priors,
+        month_priors=month_priors,
     )
     sales = described.filter("is_unit_lead")
     measured = scoring.measures(valuing, sales, value_listings(valuing, sales))

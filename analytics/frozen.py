@@ -32,6 +32,18 @@ LADDER_SCHEMA = {
 }
 """Zone medians and half widths of their intervals in ln price; grain zone x transaction x type."""
 
+PRIOR_SCHEMA = {
+    "zone_id": pl.String,
+    "transaction": pl.String,
+    "type": pl.String,
+    "rooms_band": pl.String,
+    "age_band": pl.String,
+    "currency": pl.String,
+    "shrunk": pl.Float64,
+    "lender": pl.String,
+}
+"""Price per m2 a zone lends the zones below it, and the level of the zone it came from."""
+
 SIGNAL_SCHEMA = {
     "zone_id": pl.String,
     "transaction": pl.String,
@@ -66,6 +78,10 @@ class Edition:
     """Models by country, transaction and quoting currency."""
     ladder: pl.DataFrame
     signals: pl.DataFrame
+    zone_priors: pl.DataFrame
+    """What zones lend the zones below them (`segments.priors`), now."""
+    month_priors: pl.DataFrame
+    """The same, month by month."""
     ranks: Mapping[tuple[str, str], Ranks]
     """Rank tables by country and property type ("all" for every type together)."""
     figures: dict[str, Any]

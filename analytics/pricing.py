@@ -90,16 +90,14 @@ def zone_figures(
     `listings` are all market_listings (leads marked), `spells` of `history.spells` and
     `price_history` those of all of them. With `touched` (zone_id) only those zones' rows are
     returned, the same to the bit as a full computation gives. `touched` must name every zone
-    of every advert of each changed home, before and after the change, and their ancestors.
+    of every advert of each changed home, before and after the change. Parents lend what the
+    edition froze, so no zone outside `touched` can have changed.
     A home stands where its leading advert says, else its lowest id.
     """
     wanted = segments.needed_zones(zones, touched)
-    rows = segments.in_zones(_units(listings, spells, price_history, edition.as_of_date), wanted)
-    priced = segments.asked_in_zone_currency(rows, segments.zone_currencies(rows))
-    figures = segments.per_segment(priced, [], _stock_figures())
-    shrunk = segments.shrink(figures, wanted, [])
+    figures = _current(listings, spells, price_history, wanted, edition)
     return (
-        _touched_only(shrunk, touched)
+        segments.shrink(figures, wanted, [], edition.zone_priors)
         .with_columns(*_ratios())
         .pipe(_finish, edition)
         .select(MARKET_ZONE_COLUMNS)
@@ -122,13 +120,9 @@ def zone_months(
     dated after the as-of date counts as of that date.
     """
     wanted = segments.needed_zones(zones, touched)
-    units = unit_months(listings, spells, price_history, edition)
-    rows = segments.in_zones(units, wanted)
-    priced = segments.asked_in_zone_currency(rows, segments.zone_currencies(rows))
-    figures = segments.per_segment(priced, ["month"], _month_figures())
-    shrunk = segments.shrink(figures, wanted, ["month"])
+    figures = _monthly(listings, spells, price_history, wanted, edition)
     return (
-        _touched_only(shrunk, touched)
+        segments.shrink(figures, wanted, ["month"], edition.month_priors)
         .with_columns(*_month_ratios())
         .pipe(_finish, edition)
         .select(MARKET_ZONE_MONTH_COLUMNS)
@@ -136,8 +130,46 @@ def zone_months(
     )
 
 
-def _touched_only(rows: pl.DataFrame, touched: pl.DataFrame | None) -> pl.DataFrame:
-    return rows if touched is None else rows.join(touched, on="zone_id", how="semi")
+def zone_priors(
+    listings: pl.DataFrame,
+    spells: pl.DataFrame,
+    price_history: pl.DataFrame,
+    zones: pl.DataFrame,
+    edition: Edition,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return what zones lend the zones below them, now and by month (`segments.priors`).
+
+    For the edition to freeze; inputs as for `zone_figures`.
+    """
+    known = segments.needed_zones(zones, None)
+    current = _current(listings, spells, price_history, known, edition)
+    monthly = _monthly(listings, spells, price_history, known, edition)
+    return segments.priors(current, known, []), segments.priors(monthly, known, ["month"])
+
+
+def _current(
+    listings: pl.DataFrame,
+    spells: pl.DataFrame,
+    price_history: pl.DataFrame,
+    zones: pl.DataFrame,
+    edition: Edition,
+) -> pl.DataFrame:
+    units = _units(listings, spells, price_history, edition.as_of_date)
+    rows = segments.in_zones(units, zones)
+    priced = segments.asked_in_zone_currency(rows, segments.zone_currencies(rows))
+    return segments.per_segment(priced, [], _stock_figures())
+
+
+def _monthly(
+    listings: pl.DataFrame,
+    spells: pl.DataFrame,
+    price_history: pl.DataFrame,
+    zones: pl.DataFrame,
+    edition: Edition,
+) -> pl.DataFrame:
+    rows = segments.in_zones(unit_months(listings, spells, price_history, edition), zones)
+    priced = segments.asked_in_zone_currency(rows, segments.zone_currencies(rows))
+    return segments.per_segment(priced, ["month"], _month_figures())
 
 
 def _units(

@@ -26,20 +26,9 @@ QUANTILES = {"p10": 0.10, "p25": 0.25, "median": 0.50, "p75": 0.75, "p90": 0.90}
 
 
 def needed_zones(zones: pl.DataFrame, touched: pl.DataFrame | None) -> pl.DataFrame:
-    """Return zone_id, zone_name, level, parent_id of the touched zones and their ancestors.
-
-    All zones when `touched` is None.
-    """
+    """Return zone_id, zone_name, level, parent_id of the touched zones (None: of all)."""
     known = zones.select("zone_id", pl.col("name").alias("zone_name"), "level", "parent_id")
-    if touched is None:
-        return known
-    wanted = touched.select("zone_id").unique()
-    for _ in ZONE_LEVELS:
-        parents = known.join(wanted, on="zone_id", how="semi").select(
-            pl.col("parent_id").alias("zone_id")
-        )
-        wanted = pl.concat([wanted, parents.drop_nulls()]).unique()
-    return known.join(wanted, on="zone_id", how="semi")
+    return known if touched is None else known.join(touched, on="zone_id", how="semi")
 
 
 def in_zones(units: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
@@ -155,42 +144,56 @@ def median_rank(count: int) -> int:
     return max(rank, 1)
 
 
-def shrink(figures: pl.DataFrame, zones: pl.DataFrame, extra: list[str]) -> pl.DataFrame:
-    """Add zone_name, level, parent_id, shrunk_price_per_m2, basis and reason.
+def shrink(
+    figures: pl.DataFrame, zones: pl.DataFrame, extra: list[str], priors: pl.DataFrame
+) -> pl.DataFrame:
+    """Add zone_name, level, parent_id, shrunk (price per m2), basis and reason.
 
-    (n x median + k x parent's shrunk) / (n + k) where the zone has N_MIN units: basis "own".
-    Below that the parent's shrunk figure, basis the level of the zone that lent it, "none"
-    where nobody has one. A parent that quotes in another currency lends nothing.
+    (n x median + k x parent's prior) / (n + k) where the zone has N_MIN units: basis "own".
+    Below that the parent's prior alone, basis the level of the zone that lent it, "none" where
+    nobody has one. A parent that quotes in another currency lends nothing. `priors` are frozen
+    in the edition: one home more in a city must not move every neighbourhood of it.
     """
-    keys = ["transaction", *DIMENSIONS, *extra]
     rows = figures.join(zones, on="zone_id", how="inner", validate="m:1")
-    done: list[pl.DataFrame] = []
-    parents = pl.DataFrame()
+    return _borrow(rows, priors, extra).with_columns(_basis(), _reason()).drop("lender")
+
+
+def priors(figures: pl.DataFrame, zones: pl.DataFrame, extra: list[str]) -> pl.DataFrame:
+    """Return what each zone with zones below it may lend them, level by level from the top.
+
+    Columns zone_id, transaction, the dimensions, `extra`, currency, shrunk and lender (level).
+    """
+    rows = figures.join(zones, on="zone_id", how="inner", validate="m:1")
+    wanted = ["zone_id", "transaction", *DIMENSIONS, *extra, "currency", *LENDING]
+    lent = rows.with_columns(_nothing_lent()).select(wanted).clear()
     for level in ZONE_LEVELS:
         own = rows.filter(pl.col("level") == level)
-        parents = pl.concat(done) if done else _lent(own).clear()
-        lent = parents.select(
-            pl.col("zone_id").alias("parent_id"),
-            *keys,
-            pl.col("currency").alias("parent_currency"),
-            pl.col("shrunk").alias("parent_shrunk"),
-            pl.col("lender").alias("parent_lender"),
-        )
-        joined = own.join(
-            lent, on=["parent_id", *keys], how="left", validate="m:1", nulls_equal=False
-        )
-        done.append(joined.with_columns(*_shrunk()).select(*rows.columns, *LENDING))
-    return pl.concat(done).with_columns(_basis(), _reason()).drop("lender")
+        lent = pl.concat([lent, _borrow(own, lent, extra).select(wanted)])
+    parents = zones.select(pl.col("parent_id").alias("zone_id")).unique()
+    return lent.join(parents, on="zone_id", how="semi").sort(wanted[: -len(LENDING)])
+
+
+def _borrow(rows: pl.DataFrame, priors: pl.DataFrame, extra: list[str]) -> pl.DataFrame:
+    keys = ["transaction", *DIMENSIONS, *extra]
+    lent = priors.select(
+        pl.col("zone_id").alias("parent_id"),
+        *keys,
+        pl.col("currency").alias("parent_currency"),
+        pl.col("shrunk").alias("parent_shrunk"),
+        pl.col("lender").alias("parent_lender"),
+    )
+    joined = rows.join(lent, on=["parent_id", *keys], how="left", validate="m:1")
+    return joined.with_columns(*_shrunk()).select(*rows.columns, *LENDING)
 
 
 LENDING = ("shrunk", "lender")
 
 
-def _lent(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(
+def _nothing_lent() -> list[pl.Expr]:
+    return [
         pl.lit(None, dtype=pl.Float64).alias("shrunk"),
         pl.lit(None, dtype=pl.String).alias("lender"),
-    )
+    ]
 
 
 def _shrunk() -> list[pl.Expr]:

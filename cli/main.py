@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from cli.options import HomeOption, settings_for
@@ -76,14 +75,17 @@ def serve(home: HomeOption = None, port: PortOption = None) -> None:
 
 
 @app.command(epilog="Example: imo360 work")
-def work(home: HomeOption = None) -> None:
+def work(
+    home: HomeOption = None,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
     """Refresh the market again and again, until Ctrl-C."""
     from cli.working import work_on
     from store.schema import expect_current
 
     settings = settings_for(home)
     expect_current(settings)
-    work_on(settings)
+    work_on(settings, parent=parent)
 
 
 @app.command(epilog="Example: imo360 refresh --home data/var")
@@ -245,12 +247,8 @@ def run() -> None:
     from cli.refusals import refusal_line
 
     try:
-        code = app(standalone_mode=False)
-        sys.exit(code or 0)
-    except click.ClickException as problem:
-        problem.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
+        app()
+    except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(1)

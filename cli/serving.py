@@ -4,6 +4,7 @@ The worker is a process of its own, so that models and maps never slow an answer
 """
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -75,7 +76,7 @@ class ChildWorker:
 
     def _watch(self) -> None:
         while not self._stop.is_set():
-            command = [sys.executable, "-m", "cli.main", "work"]
+            command = [sys.executable, "-m", "cli.main", "work", "--parent", str(os.getpid())]
             # A session of its own: Ctrl-C reaches us first, and we stop the worker in order.
             self._process = subprocess.Popen(
                 command, env=self._environment, start_new_session=True

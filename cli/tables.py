@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import IO
 
 import polars as pl
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from store.settings import Settings
 from store.tables.warehouse import WAREHOUSE
 
 HIDDEN = ("core_lease", "core_progress")
+CHUNK_ROWS = 50_000
 FORMATS = ("jsonl", "csv", "parquet")
 
 
@@ -50,14 +52,16 @@ def export_table(settings: Settings, name: str, format: str, output: Path | None
             raise WrongUseError(f"cannot write {output}: {problem.strerror}") from problem
 
 
-def _write(frame: pl.DataFrame, format: str, target: object) -> None:
-    shown = frame.drop(name for name, kind in frame.schema.items() if kind == pl.Binary)
+def _write(frame: pl.DataFrame, format: str, target: IO[bytes]) -> None:
     if format == "parquet":
-        frame.write_parquet(target)  # type: ignore[arg-type]
-    elif format == "csv":
-        shown.write_csv(target, datetime_format="%Y-%m-%dT%H:%M:%S%.fZ")  # type: ignore[arg-type]
-    else:
-        shown.with_columns(
-            pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
-            for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)
-        ).write_ndjson(target)  # type: ignore[arg-type]
+        frame.write_parquet(target)
+        return
+    shown = frame.drop(name for name, kind in frame.schema.items() if kind == pl.Binary)
+    readable = shown.with_columns(
+        pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
+        for name, kind in shown.schema.items() if isinstance(kind, pl.Datetime)
+    )  # fmt: skip
+    for start in range(0, max(1, readable.height), CHUNK_ROWS):
+        part = readable.slice(start, CHUNK_ROWS)
+        text = part.write_ndjson() if format == "jsonl" else part.write_csv(include_header=not start)
+        target.write(text.encode())

@@ -68,21 +68,26 @@ def _observed(worker: Worker, target: int, watch: Watch) -> Refreshed:
 def _watch(bars: object, worker: Worker, target: int) -> Watch:
     start = worker.resident.progress.watermark
     events = bars.add_task("events into the market", total=max(0, target - start))  # type: ignore[attr-defined]
-    pictures = bars.add_task("pictures", total=None)  # type: ignore[attr-defined]
+    pictures = bars.add_task("pictures", total=None, visible=False)  # type: ignore[attr-defined]
 
     def on_cycle(report: object) -> None:
         done = report.watermark - start  # type: ignore[attr-defined]
         bars.update(events, completed=done, total=max(done, target - start))  # type: ignore[attr-defined]
 
     def on_picture(done: int, count: int) -> None:
-        bars.update(pictures, completed=done, total=count)  # type: ignore[attr-defined]
+        bars.update(pictures, completed=done, total=count, visible=True)  # type: ignore[attr-defined]
 
     return Watch(on_cycle, on_picture)
 
 
-def work_on(settings: Settings) -> None:
-    """Run the loop until SIGINT or SIGTERM; a cycle under way is finished first."""
+def work_on(settings: Settings, *, parent: int | None = None) -> None:
+    """Run the loop until SIGINT or SIGTERM; a cycle under way is finished first.
+
+    parent: process id to stop with; a killed `imo360 up` must not leave its worker behind.
+    """
     stop = threading.Event()
+    if parent is not None:
+        threading.Thread(target=_stop_with, args=(parent, stop), daemon=True).start()
 
     def handle_signals() -> None:
         for name in (signal.SIGINT, signal.SIGTERM):
@@ -102,6 +107,12 @@ def work_on(settings: Settings) -> None:
         finally:
             worker.close()
     pictures.join(timeout=30)
+
+
+def _stop_with(parent: int, stop: threading.Event) -> None:
+    while os.getppid() == parent and not stop.is_set():
+        stop.wait(1.0)
+    stop.set()
 
 
 def _work_windows(loop: Loop, handle_signals: object) -> None:

@@ -26,7 +26,13 @@ from flows.steps.batch import (
 )
 from flows.steps.collapse import Collapsed, collapse
 from flows.steps.normalise import Normalised, normalise
-from flows.steps.resident import Resident, index_zones, load_edition, replace_rows
+from flows.steps.resident import (
+    Resident,
+    index_zones,
+    load_edition,
+    made_with,
+    replace_rows,
+)
 from store.frames import conform, empty_frame
 from store.objects import ObjectStore
 from store.reference import read_rates, zones_from_parquet
@@ -167,7 +173,11 @@ def _with_facts(
         kept = known.rates.join(rates.select(keys), on=keys, how="anti")
         known = replace(known, rates=pl.concat([kept, rates]))
     if not editions.is_empty():
-        known = replace(known, edition=load_edition(editions, objects))
+        known = replace(
+            known,
+            edition=load_edition(editions, objects),
+            made_with=made_with(editions),
+        )
     return known
 
 
@@ -215,7 +225,7 @@ def _images(
     )
     keys = ["listing_id", "position", "url"]
     addresses = pl.concat([posted.select(keys), untouched.select(keys)])
-    verdict = replace_rows(known.verdicts, verdicts, "url").drop("event_offset")
+    verdict = replace_rows(known.verdicts, verdicts, "url").drop("event_offset", "phash")
     rows = addresses.join(verdict, on="url", how="left", validate="m:1").with_columns(
         pl.col("state").fill_null("pending"), pl.col("attempts").fill_null(0)
     )

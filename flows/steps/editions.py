@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from analytics.edition import make, to_bytes
 from flows.steps.batch import EDITION_MADE, EDITION_SUFFIX
-from flows.steps.resident import Resident
+from flows.steps.resident import Resident, zone_set
 from store.home import Home
 from store.journal import append_event
 from store.objects import ObjectStore, open_objects
@@ -31,7 +31,9 @@ def edition_due(resident: Resident, settings: Settings, now: datetime) -> str | 
         return "first" if count else None
     if edition.as_of_date != as_of(settings, now):
         return "new_day"
-    if count > edition.figures["listings"] * (1 + settings.retrain_growth):
+    if zone_set(resident.zones) != resident.made_with.zone_set:
+        return "zones"
+    if count > resident.made_with.listings * (1 + settings.retrain_growth):
         return "retrain"
     return None
 
@@ -47,7 +49,7 @@ def make_edition(resident: Resident, settings: Settings, reason: str, now: datet
         made_at_offset=resident.progress.watermark,
         as_of_date=as_of(settings, now),
         reason=reason,
-        listings=resident.listings.sort("id"),
+        core=resident.listings.sort("id"),
         places=resident.places.sort("id"),
         zones=resident.zones,
         status_history=resident.status_history.sort("id", "revision"),
@@ -61,6 +63,8 @@ def make_edition(resident: Resident, settings: Settings, reason: str, now: datet
         "as_of_date": edition.as_of_date.isoformat(),
         "artefact_sha256": objects.put(to_bytes(edition), EDITION_SUFFIX),
         "reason": reason,
+        "listings": resident.listings.height,
+        "zone_set": zone_set(resident.zones),
         "figures": json.dumps(edition.figures),
     }
     return append_event(settings, EDITION_MADE, facts, now)

@@ -5,12 +5,14 @@ knows them without asking the hosts again.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict
 
 import sqlalchemy as sa
 
 from flows.steps.batch import IMAGE_VERDICTS
 from flows.steps.fetch_images import Verdict, fetch_pending
+from flows.steps.render_pictures import Renderers
 from flows.steps.worker import Clock
 from store.database import open_warehouse_reader, reading
 from store.home import Home
@@ -25,7 +27,7 @@ CHUNK = 100
 Progress = Callable[[int, int], None]
 """Called with (done, all)."""
 
-FACT_FIELDS = ("url", "ok", "state", "reason", "sha256", "width_px", "height_px", "bytes")
+FACT_FIELDS = ("url", "ok", "state", "reason", "sha256", "width_px", "height_px", "bytes", "phash")
 
 
 def pending_urls(settings: Settings) -> list[str]:
@@ -45,13 +47,17 @@ def drain_pictures(
     """Fetch every pending picture once and journal the verdicts; return how many there were."""
     urls = pending_urls(settings)
     objects = open_objects(Home(settings.home).objects)
-    for start in range(0, len(urls), CHUNK):
-        chunk = urls[start : start + CHUNK]
-        verdicts = fetch_pending(
-            chunk, objects, settings.image_hosts, timeout_seconds=settings.image_timeout_seconds
-        )
-        journal_verdicts(settings, verdicts, clock)
-        on_progress(start + len(chunk), len(urls))
+    if not urls:
+        return 0
+    with closing(Renderers()) as renderers:
+        for start in range(0, len(urls), CHUNK):
+            chunk = urls[start : start + CHUNK]
+            verdicts = fetch_pending(
+                chunk, objects, settings.image_hosts, renderers=renderers,
+                timeout_seconds=settings.image_timeout_seconds,
+            )  # fmt: skip
+            journal_verdicts(settings, verdicts, clock)
+            on_progress(start + len(chunk), len(urls))
     return len(urls)
 
 

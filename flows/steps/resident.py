@@ -21,11 +21,20 @@ from store.warehouse import Progress, read_progress
 
 
 @dataclass(frozen=True)
+class MadeWith:
+    """What an edition was made with, by which the next one is judged due."""
+
+    listings: int = 0
+    zone_set: str | None = None
+
+
+@dataclass(frozen=True)
 class Resident:
     """What is stored, as frames of the tables' schemas.
 
     spells: one row per listing and spell. zones: core_zones rows without geometry.
-    edition None: none was made yet, so nothing can be published.
+    edition None: none was made yet, so nothing can be published. made_with: what was
+    stored when it was made.
     """
 
     progress: Progress
@@ -41,6 +50,7 @@ class Resident:
     zones: pl.DataFrame
     zone_index: ZoneIndex | None
     edition: Edition | None
+    made_with: MadeWith
 
 
 def read_resident(engine: Engine, objects: ObjectStore) -> Resident:
@@ -64,6 +74,7 @@ def read_resident(engine: Engine, objects: ObjectStore) -> Resident:
             zones=zones.drop("geometry_wkb"),
             zone_index=index_zones(zones),
             edition=load_edition(editions, objects),
+            made_with=made_with(editions),
         )
     return resident
 
@@ -79,6 +90,19 @@ def load_edition(editions: pl.DataFrame, objects: ObjectStore) -> Edition | None
         return None
     newest = editions.sort("edition").row(-1, named=True)
     return from_bytes(objects.get(newest["artefact_sha256"], EDITION_SUFFIX))
+
+
+def made_with(editions: pl.DataFrame) -> MadeWith:
+    """Return what the newest of these editions was made with."""
+    if editions.is_empty():
+        return MadeWith()
+    newest = editions.sort("edition").row(-1, named=True)
+    return MadeWith(newest["listings"], newest["zone_set"])
+
+
+def zone_set(zones: pl.DataFrame) -> str | None:
+    """Return the name of the set these zones came with; None without zones."""
+    return None if zones.is_empty() else str(zones["zone_set"][0])
 
 
 def replace_rows(stored: pl.DataFrame, rows: pl.DataFrame, key: str = "id") -> pl.DataFrame:

@@ -15,7 +15,7 @@ ingest_partners = sa.Table(
     integer("id", "partner", primary_key=True),
     text("name", "who it is", nullable=False, unique=True),
     instant("created_at", "when it was made", nullable=False),
-    comment="Companies that hold keys. Grain: partner.",
+    comment="Companies that hold keys. Grain: partner. Writer: keys.",
 )
 
 ingest_keys = sa.Table(
@@ -31,7 +31,7 @@ ingest_keys = sa.Table(
     instant("expires_at", "first instant at which it is refused; null = never"),
     instant("revoked_at", "first instant at which it is refused; null = live"),
     sa.ForeignKeyConstraint(["partner_id"], ["ingest_partners.id"]),
-    comment="API keys. Grain: key. Nuance: SHA-256 is enough for 192 random bits.",
+    comment="API keys. Grain: key. Writer: keys. Nuance: SHA-256 is enough for 192 random bits.",
 )
 
 ingest_providers = sa.Table(
@@ -41,8 +41,8 @@ ingest_providers = sa.Table(
     integer("partner_id", "who owns it", nullable=False),
     instant("claimed_at", "when it was bound", nullable=False),
     sa.ForeignKeyConstraint(["partner_id"], ["ingest_partners.id"]),
-    comment="Provider identifiers and their owners. Grain: provider. Nuance: bound in the "
-    "transaction of the first accepted write, so of two claims one wins.",
+    comment="Provider identifiers and their owners. Grain: provider. Writer: accept. Nuance: "
+    "bound in the transaction of the first accepted write, so of two claims one wins.",
 )
 
 ingest_listings = sa.Table(
@@ -54,8 +54,8 @@ ingest_listings = sa.Table(
     integer("revision", "newest revision, counted from 1", nullable=False),
     blob("document", "merged document after it, JSON in a zstd frame", nullable=False),
     sa.UniqueConstraint("provider_identifier", "external_id"),
-    comment="The register: identity, order, state. Grain: listing. Nuance: can be rebuilt from "
-    "the lake, ids included.",
+    comment="The register: identity, order, state. Grain: listing. Writer: accept. Nuance: can "
+    "be rebuilt from the lake, ids included.",
 )
 
 ingest_events = sa.Table(
@@ -74,9 +74,9 @@ ingest_events = sa.Table(
     instant("effective_at", "when it became true", nullable=False),
     truth("is_changed", "whether it made a revision", nullable=False),
     blob("body", "payload bytes and merged document in one zstd frame", nullable=False),
-    comment="The journal. Grain: event. Nuance: rows are deleted once their lake file is "
-    "verified; the offset is assigned under the writers' lock, so order of offsets is order of "
-    "commits.",
+    comment="The journal. Grain: event. Writer: accept. Nuance: rows are deleted once their lake "
+    "file is verified; the offset is assigned under the writers' lock, so order of offsets is "
+    "order of commits.",
 )
 
 ingest_refusals = sa.Table(
@@ -88,7 +88,8 @@ ingest_refusals = sa.Table(
     instant("received_at", "when it was received", nullable=False),
     text("codes", "JSON array of violation codes", nullable=False),
     blob("body", "first 64 KiB of the refused bytes, zstd", nullable=False),
-    comment="Refused bodies of authenticated partners. Grain: refused item. They change nothing.",
+    comment="Refused bodies of authenticated partners. Grain: refused item. "
+    "Writer: accept. They change nothing.",
 )
 
 ingest_counters = sa.Table(
@@ -96,7 +97,8 @@ ingest_counters = sa.Table(
     JOURNAL,
     text("name", "event_offset, refusal_offset or listing_id", primary_key=True),
     integer("value", "last number given", nullable=False),
-    comment="Numbers given so far; locked by whoever gives the next.",
+    comment="Numbers given so far. Grain: name. Writer: accept. Nuance: locked by whoever gives "
+    "the next.",
 )
 
 COUNTERS = ("event_offset", "refusal_offset", "listing_id")
@@ -113,5 +115,6 @@ ingest_lake_files = sa.Table(
     integer("bytes", "size of the file; null while planned"),
     text("sha256", "checksum of the file; null while planned"),
     instant("planned_at", "when the batch was fixed", nullable=False),
-    comment="The lake's catalogue. Grain: file. Readers open catalogued files only.",
+    comment="The lake's catalogue. Grain: file. Writer: sealer. Nuance: readers open catalogued "
+    "files only.",
 )

@@ -171,9 +171,9 @@ core_listing_images = sa.Table(
     truth("ok", "true when stored; null while pending"),
     text("state", "pending, stored or failed", nullable=False),
     text("reason", "why it is not stored"),
-    text("sha256", "content address of the largest rendition"),
-    integer("width_px", "width of the original"),
-    integer("height_px", "height of the original"),
+    text("sha256", "checksum of the original, under which its renditions are kept"),
+    integer("width_px", "width of the original, upright"),
+    integer("height_px", "height of the original, upright"),
     integer("bytes", "size of the original"),
     integer("attempts", "verdicts so far", nullable=False),
     comment="Pictures of listings. Grain: listing and position. Writer: load (verdicts of "
@@ -187,10 +187,11 @@ core_image_verdicts = sa.Table(
     truth("ok", "true when stored", nullable=False),
     text("state", "stored or failed", nullable=False),
     text("reason", "why it is not stored"),
-    text("sha256", "content address of the largest rendition"),
-    integer("width_px", "width of the original"),
-    integer("height_px", "height of the original"),
+    text("sha256", "checksum of the original, under which its renditions are kept"),
+    integer("width_px", "width of the original, upright"),
+    integer("height_px", "height of the original, upright"),
     integer("bytes", "size of the original"),
+    text("phash", "perceptual hash of the picture, hex; null when not stored"),
     integer("attempts", "verdicts so far", nullable=False),
     integer("event_offset", "event that brought the verdict", nullable=False),
     comment="What became of each picture address. Grain: url. Writer: load.",
@@ -248,8 +249,11 @@ core_editions = sa.Table(
     day("as_of_date", "day its figures look from", nullable=False),
     text("artefact_sha256", "content address of its frozen parts", nullable=False),
     text("reason", "why it was made: first, retrain, new_day, zones", nullable=False),
+    integer("listings", "listings stored when it was made", nullable=False),
+    text("zone_set", "zones it was made with; null when there were none"),
     text("figures", "JSON: training sizes and held-out accuracy per segment", nullable=False),
-    comment="Editions: what one change would otherwise spread over everything. Writer: load.",
+    comment="Editions: what one change would otherwise spread over everything. Grain: edition. "
+    "Writer: load.",
 )
 
 core_progress = sa.Table(
@@ -259,7 +263,8 @@ core_progress = sa.Table(
     integer("watermark", "last lake offset loaded", nullable=False),
     integer("publication", "newest publication", nullable=False),
     integer("edition", "edition applied; 0 before the first", nullable=False),
-    comment="How far load and publish are; moves in the transaction that moves the rows.",
+    comment="How far load and publish are. Grain: name. Writer: load. Nuance: moves in the "
+    "transaction that moves the rows.",
 )
 
 core_lease = sa.Table(
@@ -270,7 +275,8 @@ core_lease = sa.Table(
     integer("generation", "counted up at each taking; a writer checks it in its transaction",
             nullable=False),
     instant("expires_at", "after this another worker may take it", nullable=False),
-    comment="Who may write the warehouse. Fenced: an outlived generation cannot commit.",
+    comment="Who may write the warehouse. Grain: name. Writer: lease. Nuance: an "
+    "outlived generation cannot commit.",
 )
 
 EVIDENCE = "the figure's evidence"
@@ -307,7 +313,7 @@ market_listings = sa.Table(
     number("total_area_m2", "total area as posted"),
     number("area_m2", "area figures use"),
     integer("construction_year", "year built"),
-    integer("floor", "floor"),
+    integer("floor", "floor, 0 = ground, -1 = basement"),
     integer("floor_max", "floors above ground"),
     text("partitioning", "how the rooms are reached"),
     number("latitude", "WGS84"),
@@ -338,7 +344,7 @@ market_listings = sa.Table(
     integer("image_count", "pictures named", nullable=False),
     integer("images_stored", "pictures stored", nullable=False),
     text("images_state", "none, pending, stored, partial or failed", nullable=False),
-    text("cover_sha256", "content address of the first stored picture"),
+    text("cover_sha256", "checksum of the first stored picture's original"),
     *_stamp(),
     comment="Listings as analysts see them. Grain: listing. Writer: publish.",
 )

@@ -17,7 +17,7 @@ def upgrade() -> None:
     sa.Column('name', sa.Text(), nullable=False, comment='event_offset, refusal_offset or listing_id'),
     sa.Column('value', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False, comment='last number given'),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_ingest_counters')),
-    comment='Numbers given so far; locked by whoever gives the next.'
+    comment='Numbers given so far. Grain: name. Writer: accept. Nuance: locked by whoever gives the next.'
     )
     op.create_table('ingest_events',
     sa.Column('event_offset', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False, comment='place in the order of commits, without gaps'),
@@ -33,7 +33,7 @@ def upgrade() -> None:
     sa.Column('is_changed', sa.Boolean(), nullable=False, comment='whether it made a revision'),
     sa.Column('body', sa.LargeBinary(), nullable=False, comment='payload bytes and merged document in one zstd frame'),
     sa.PrimaryKeyConstraint('event_offset', name=op.f('pk_ingest_events')),
-    comment="The journal. Grain: event. Nuance: rows are deleted once their lake file is verified; the offset is assigned under the writers' lock, so order of offsets is order of commits."
+    comment="The journal. Grain: event. Writer: accept. Nuance: rows are deleted once their lake file is verified; the offset is assigned under the writers' lock, so order of offsets is order of commits."
     )
     op.create_table('ingest_lake_files',
     sa.Column('lake', sa.Text(), nullable=False, comment='events or refusals'),
@@ -45,7 +45,7 @@ def upgrade() -> None:
     sa.Column('sha256', sa.Text(), nullable=True, comment='checksum of the file; null while planned'),
     sa.Column('planned_at', store.tables.columns.Instant(timezone=True), nullable=False, comment='when the batch was fixed'),
     sa.PrimaryKeyConstraint('lake', 'first_offset', name=op.f('pk_ingest_lake_files')),
-    comment="The lake's catalogue. Grain: file. Readers open catalogued files only."
+    comment="The lake's catalogue. Grain: file. Writer: sealer. Nuance: readers open catalogued files only."
     )
     op.create_table('ingest_listings',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False, comment='the listing; never reused'),
@@ -55,7 +55,7 @@ def upgrade() -> None:
     sa.Column('document', sa.LargeBinary(), nullable=False, comment='merged document after it, JSON in a zstd frame'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_ingest_listings')),
     sa.UniqueConstraint('provider_identifier', 'external_id', name=op.f('uq_ingest_listings_provider_identifier_external_id')),
-    comment='The register: identity, order, state. Grain: listing. Nuance: can be rebuilt from the lake, ids included.'
+    comment='The register: identity, order, state. Grain: listing. Writer: accept. Nuance: can be rebuilt from the lake, ids included.'
     )
     op.create_table('ingest_partners',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False, comment='partner'),
@@ -63,7 +63,7 @@ def upgrade() -> None:
     sa.Column('created_at', store.tables.columns.Instant(timezone=True), nullable=False, comment='when it was made'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_ingest_partners')),
     sa.UniqueConstraint('name', name=op.f('uq_ingest_partners_name')),
-    comment='Companies that hold keys. Grain: partner.'
+    comment='Companies that hold keys. Grain: partner. Writer: keys.'
     )
     op.create_table('ingest_refusals',
     sa.Column('refusal_offset', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False, comment='place in the order of commits, without gaps'),
@@ -72,7 +72,7 @@ def upgrade() -> None:
     sa.Column('codes', sa.Text(), nullable=False, comment='JSON array of violation codes'),
     sa.Column('body', sa.LargeBinary(), nullable=False, comment='first 64 KiB of the refused bytes, zstd'),
     sa.PrimaryKeyConstraint('refusal_offset', name=op.f('pk_ingest_refusals')),
-    comment='Refused bodies of authenticated partners. Grain: refused item. They change nothing.'
+    comment='Refused bodies of authenticated partners. Grain: refused item. Writer: accept. They change nothing.'
     )
     op.create_table('ingest_keys',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False, comment='key'),
@@ -87,7 +87,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['partner_id'], ['ingest_partners.id'], name=op.f('fk_ingest_keys_partner_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_ingest_keys')),
     sa.UniqueConstraint('lookup', name=op.f('uq_ingest_keys_lookup')),
-    comment='API keys. Grain: key. Nuance: SHA-256 is enough for 192 random bits.'
+    comment='API keys. Grain: key. Writer: keys. Nuance: SHA-256 is enough for 192 random bits.'
     )
     op.create_table('ingest_providers',
     sa.Column('identifier', sa.Text(), nullable=False, comment='provider identifier'),
@@ -95,7 +95,7 @@ def upgrade() -> None:
     sa.Column('claimed_at', store.tables.columns.Instant(timezone=True), nullable=False, comment='when it was bound'),
     sa.ForeignKeyConstraint(['partner_id'], ['ingest_partners.id'], name=op.f('fk_ingest_providers_partner_id')),
     sa.PrimaryKeyConstraint('identifier', name=op.f('pk_ingest_providers')),
-    comment='Provider identifiers and their owners. Grain: provider. Nuance: bound in the transaction of the first accepted write, so of two claims one wins.'
+    comment='Provider identifiers and their owners. Grain: provider. Writer: accept. Nuance: bound in the transaction of the first accepted write, so of two claims one wins.'
     )
     # ### end Alembic commands ###
 

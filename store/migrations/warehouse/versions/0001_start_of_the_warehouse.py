@@ -41,19 +41,22 @@ def upgrade() -> None:
     sa.Column('as_of_date', store.tables.columns.Day(), nullable=False, comment='day its figures look from'),
     sa.Column('artefact_sha256', sa.Text(), nullable=False, comment='content address of its frozen parts'),
     sa.Column('reason', sa.Text(), nullable=False, comment='why it was made: first, retrain, new_day, zones'),
+    sa.Column('listings', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False, comment='listings stored when it was made'),
+    sa.Column('zone_set', sa.Text(), nullable=True, comment='zones it was made with; null when there were none'),
     sa.Column('figures', sa.Text(), nullable=False, comment='JSON: training sizes and held-out accuracy per segment'),
     sa.PrimaryKeyConstraint('edition', name=op.f('pk_core_editions')),
-    comment='Editions: what one change would otherwise spread over everything. Writer: load.'
+    comment='Editions: what one change would otherwise spread over everything. Grain: edition. Writer: load.'
     )
     op.create_table('core_image_verdicts',
     sa.Column('url', sa.Text(), nullable=False, comment='address as posted'),
     sa.Column('ok', sa.Boolean(), nullable=False, comment='true when stored'),
     sa.Column('state', sa.Text(), nullable=False, comment='stored or failed'),
     sa.Column('reason', sa.Text(), nullable=True, comment='why it is not stored'),
-    sa.Column('sha256', sa.Text(), nullable=True, comment='content address of the largest rendition'),
-    sa.Column('width_px', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True, comment='width of the original'),
-    sa.Column('height_px', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True, comment='height of the original'),
+    sa.Column('sha256', sa.Text(), nullable=True, comment='checksum of the original, under which its renditions are kept'),
+    sa.Column('width_px', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True, comment='width of the original, upright'),
+    sa.Column('height_px', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True, comment='height of the original, upright'),
     sa.Column('bytes', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True, comment='size of the original'),
+    sa.Column('phash', sa.Text(), nullable=True, comment='perceptual hash of the picture, hex; null when not stored'),
     sa.Column('attempts', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False, comment='verdicts so far'),
     sa.Column('event_offset', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False, comment='event that brought the verdict'),
     sa.PrimaryKeyConstraint('url', name=op.f('pk_core_image_verdicts')),
@@ -65,7 +68,7 @@ def upgrade() -> None:
     sa.Column('generation', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False, comment='counted up at each taking; a writer checks it in its transaction'),
     sa.Column('expires_at', store.tables.columns.Instant(timezone=True), nullable=False, comment='after this another worker may take it'),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_core_lease')),
-    comment='Who may write the warehouse. Fenced: an outlived generation cannot commit.'
+    comment='Who may write the warehouse. Grain: name. Writer: lease. Nuance: an outlived generation cannot commit.'
     )
     op.create_table('core_listing_images',
     sa.Column('listing_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False, comment='the listing'),
@@ -74,9 +77,9 @@ def upgrade() -> None:
     sa.Column('ok', sa.Boolean(), nullable=True, comment='true when stored; null while pending'),
     sa.Column('state', sa.Text(), nullable=False, comment='pending, stored or failed'),
     sa.Column('reason', sa.Text(), nullable=True, comment='why it is not stored'),
-    sa.Column('sha256', sa.Text(), nullable=True, comment='content address of the largest rendition'),
-    sa.Column('width_px', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True, comment='width of the original'),
-    sa.Column('height_px', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True, comment='height of the original'),
+    sa.Column('sha256', sa.Text(), nullable=True, comment='checksum of the original, under which its renditions are kept'),
+    sa.Column('width_px', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True, comment='width of the original, upright'),
+    sa.Column('height_px', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True, comment='height of the original, upright'),
     sa.Column('bytes', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True, comment='size of the original'),
     sa.Column('attempts', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False, comment='verdicts so far'),
     sa.PrimaryKeyConstraint('listing_id', 'position', name=op.f('pk_core_listing_images')),
@@ -206,7 +209,7 @@ def upgrade() -> None:
     sa.Column('publication', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False, comment='newest publication'),
     sa.Column('edition', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False, comment='edition applied; 0 before the first'),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_core_progress')),
-    comment='How far load and publish are; moves in the transaction that moves the rows.'
+    comment='How far load and publish are. Grain: name. Writer: load. Nuance: moves in the transaction that moves the rows.'
     )
     op.create_table('core_providers',
     sa.Column('identifier', sa.Text(), nullable=False, comment='provider identifier'),
@@ -282,7 +285,7 @@ def upgrade() -> None:
     sa.Column('total_area_m2', sa.Double(), nullable=True, comment='total area as posted'),
     sa.Column('area_m2', sa.Double(), nullable=True, comment='area figures use'),
     sa.Column('construction_year', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True, comment='year built'),
-    sa.Column('floor', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True, comment='floor'),
+    sa.Column('floor', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True, comment='floor, 0 = ground, -1 = basement'),
     sa.Column('floor_max', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True, comment='floors above ground'),
     sa.Column('partitioning', sa.Text(), nullable=True, comment='how the rooms are reached'),
     sa.Column('latitude', sa.Double(), nullable=True, comment='WGS84'),
@@ -312,7 +315,7 @@ def upgrade() -> None:
     sa.Column('image_count', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False, comment='pictures named'),
     sa.Column('images_stored', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False, comment='pictures stored'),
     sa.Column('images_state', sa.Text(), nullable=False, comment='none, pending, stored, partial or failed'),
-    sa.Column('cover_sha256', sa.Text(), nullable=True, comment='content address of the first stored picture'),
+    sa.Column('cover_sha256', sa.Text(), nullable=True, comment="checksum of the first stored picture's original"),
     sa.Column('as_of_date', store.tables.columns.Day(), nullable=False, comment='day the figures look from'),
     sa.Column('edition', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False, comment='edition applied'),
     sa.Column('publication', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False, comment='publication that wrote the row'),
