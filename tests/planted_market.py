@@ -81,7 +81,7 @@ def plant(engine: sa.Engine, *, listings: int = 640) -> None:
     """Fill the tables that the explorer reads."""
     chance = random.Random(360)
     cells = planted_cells(chance)
-    adverts = [row for row in _adverts(cells, chance, listings)]
+    adverts = list(_adverts(cells, chance, listings))
     tables: dict[str, list[Row]] = {
         "core_zones": _zones(cells),
         "core_editions": [_edition()],
@@ -354,7 +354,8 @@ def _edition() -> Row:
     }  # fmt: skip
     return {
         "edition": 1, "event_offset": 1, "made_at_offset": 0, "as_of_date": AS_OF,
-        "artefact_sha256": "0" * 64, "reason": "first", "listings": 640, "figures": json.dumps(figures),
+        "artefact_sha256": "0" * 64, "reason": "first", "listings": 640,
+        "figures": json.dumps(figures),
     }  # fmt: skip
 
 
