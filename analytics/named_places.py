@@ -175,7 +175,7 @@ def _refine(picked: pl.DataFrame, ranked: pl.DataFrame) -> pl.DataFrame:
         .filter(
             pl.col("before_id").is_null()
             | (
-                pl.col("chain").list.contains("before_id")
+                pl.col("chain").list.contains(pl.col("before_id"))
                 & (pl.col("zone_id") != pl.col("before_id"))
             )
         )

@@ -203,16 +203,20 @@ def _population(city: Mapping[str, Any]) -> int | None:
 
 def _neighbourhoods(path: Path, town_ids: set[str]) -> list[Place]:
     with path.open(encoding="utf-8", newline="") as file:
-        quarters = [_neighbourhood(row) for row in csv.DictReader(file)]
-    for quarter in quarters:
-        town_id = quarter.parent_id if quarter.parent_id in town_ids else quarter.parent_id[:-3]
-        if town_id not in town_ids:
-            raise ValueError(f"{path.name}: {quarter.name} lies in {town_id}, an unknown town")
-    return quarters
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        if _town_id(row) not in town_ids:
+            where = f"{path.name}: {row['name']} lies in {_town_id(row)}"
+            raise ValueError(f"{where}, an unknown town")
+    return [_neighbourhood(row) for row in rows]
+
+
+def _town_id(row: Mapping[str, str]) -> str:
+    return f"ro-{row['county_code']}-{slug(row['city'])}"
 
 
 def _neighbourhood(row: Mapping[str, str]) -> Place:
-    town_id = f"ro-{row['county_code']}-{slug(row['city'])}"
+    town_id = _town_id(row)
     return Place(
         f"{town_id}-{slug(row['name'])}",
         "neighbourhood",
