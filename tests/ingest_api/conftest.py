@@ -105,6 +105,17 @@ class Api:
         return [(json.loads(codes), self._codec.unpack(body)[0]) for codes, body in rows]
 
 
+def problem_of(answer: Any) -> tuple[int, str]:
+    """Return status and code of an answer that must be a problem."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert body["status"] == answer.status_code
+    assert body["type"].startswith("urn:imo360:problem:")
+    assert body["title"]
+    assert body["detail"]
+    return answer.status_code, body["code"]
+
+
 @pytest.fixture(scope="session")
 def running_api(empty_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """Start one API for all tests of the session; tests use partners of their own."""
