@@ -17,7 +17,7 @@ plopilor salcia salcii salcioara stejar stejari stejaru stejarul tei teiu teius 
 ulmu vie vii viile viisoara visani visina
 """
 _BUILDINGS = """
-biserica casa casele castel castelu castelul cetate cetatea colonia conac constructia cula curtea
+bai baia baie baile biserica bloc bucatarie camera castel castelu castelul cetate cetatea colonia conac constructia cula curtea
 fabric fabrica ferma gara gura hanu hotel manastirea mina moara odai odaia odaile palas palat
 palatu parc parcul pod podu podul primaria scoala spital statia statiunea turn turnu vama vila
 """
@@ -94,3 +94,10 @@ STREET_WORDS = (
     *("prelungirea", "pasajul"),
 )
 """What follows one of these names a street: `Strada Brașov` is no place in Brașov."""
+
+NEAR_WORDS = (
+    *("aproape  de", "langa", "minute  de", "min  de", "metri  de", "m  de", "km  de"),
+    *("vizavi  de", "vecin  cu", "vecinatatea", "apropiere  de", "apropierea", "proximitatea"),
+    *("spre", "inspre", "catre", "pana  in", "pana  la", "acces  la", "legatura  cu"),
+)
+"""What follows one of these names what is near, not where the home is."""

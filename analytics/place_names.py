@@ -11,6 +11,7 @@ import polars as pl
 from analytics.ordinary_words import (
     INTRODUCTIONS,
     KNOWN_TOWNS,
+    NEAR_WORDS,
     ORDINARY_COUNTIES,
     ORDINARY_NAMES,
     QUALITY_NAMES,
@@ -36,7 +37,8 @@ COUNTY, CITY, SECTOR = range(1, 4)
 
 _DEPTHS = {level: depth for depth, level in enumerate(ZONE_LEVELS)}
 LEVEL_COLUMNS = [f"{level}_id" for level in ZONE_LEVELS]
-_STREET = "§"
+_ASIDE = "§"
+"""Put before a name that is a street's or says what is near, so that it is not taken."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +88,13 @@ def _patterns(meanings: pl.DataFrame) -> pl.DataFrame:
     """Return what to look for and its first word, the longest first.
 
     Of names that begin at one word the longest wins. Names of several words are looked for
-    behind a street's word too: `str. Piatra Neamț` must not leave the county `Neamț` over.
+    behind the word of a street too: `str. Piatra Neamț` must not leave the county over.
     """
     plain = meanings["pattern"].unique()
-    streets = plain.filter(plain.str.contains("  ", literal=True)).str.replace("^ ", _STREET)
-    everything = pl.DataFrame({"pattern": pl.concat([plain, streets])})
+    aside = plain.filter(plain.str.contains("  ", literal=True)).str.replace("^ ", _ASIDE)
+    everything = pl.DataFrame({"pattern": pl.concat([plain, aside])})
     return everything.with_columns(
-        first_word=pl.col("pattern").str.extract(rf"^[ {_STREET}]([^ ]+)")
+        first_word=pl.col("pattern").str.extract(rf"^[ {_ASIDE}]([^ ]+)")
     ).sort(pl.col("pattern").str.len_bytes(), "pattern", descending=[True, False])
 
 
@@ -211,11 +213,11 @@ def find_names(names: NameTable, texts: pl.DataFrame) -> pl.DataFrame:
         )
         for number, name in enumerate(FIELDS)
     ]
-    street = rf" (?:{'|'.join(STREET_WORDS)})  "
+    before = rf" (?:{'|'.join([*NEAR_WORDS, *STREET_WORDS])})  "
     words = (
         pl.concat(fields)
         .drop_nulls("text")
-        .with_columns(pl.col("text").str.replace_all(street, f" {_STREET}"))
+        .with_columns(pl.col("text").str.replace_all(before, f" {_ASIDE}"))
     )
     mentions = _mentions(words, _possible(names.patterns, words["text"]))
     believed_alone = names.meanings.filter("is_strong")["pattern"].unique()
@@ -231,7 +233,7 @@ def _possible(patterns: pl.DataFrame, texts: pl.Series) -> pl.Series:
     """
     if texts.len() > FEW_TEXTS:
         return patterns["pattern"]
-    words = texts.str.extract_all(rf"[^ {_STREET}]+").explode().unique()
+    words = texts.str.extract_all(rf"[^ {_ASIDE}]+").explode().unique()
     return patterns.filter(pl.col("first_word").is_in(words.implode()))["pattern"]
 
 

@@ -64,6 +64,8 @@ NOT_FOUND = [
     "Str. Piatra Neamț nr. 5",
     "Bulevardul Timișoara",
     "Șoseaua Colentina",
+    "Casă aproape de Floreasca",
+    "Teren la 12 km de Piatra Neamț",
     "Pe care îl vindem, al carei proprietar",
     "Herăstrăului-Residence2",
     "Titanic",
