@@ -17,7 +17,8 @@ plopilor salcia salcii salcioara stejar stejari stejaru stejarul tei teiu teius 
 ulmu vie vii viile viisoara visani visina
 """
 _BUILDINGS = """
-bai baia baie baile biserica bloc bucatarie camera castel castelu castelul cetate cetatea colonia conac constructia cula curtea
+bai baia baie baile biserica bloc bucatarie camera castel castelu castelul cetate
+cetatea colonia conac constructia cula curtea
 fabric fabrica ferma gara gura hanu hotel manastirea mina moara odai odaia odaile palas palat
 palatu parc parcul pod podu podul primaria scoala spital statia statiunea turn turnu vama vila
 """
