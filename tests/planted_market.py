@@ -355,6 +355,7 @@ def _edition() -> Row:
     return {
         "edition": 1, "event_offset": 1, "made_at_offset": 0, "as_of_date": AS_OF,
         "artefact_sha256": "0" * 64, "reason": "first", "listings": 640,
+        "zone_set": "planted-1",
         "figures": json.dumps(figures),
     }  # fmt: skip
 

@@ -189,11 +189,11 @@ def test_page_fits_its_screen(
 
 def test_unpublished_market_says_what_to_do(browser: Browser, tmp_path: Path) -> None:
     home = plant_empty_home(tmp_path / "home")
-    with served(create_explorer(Settings(home=home.root))) as client:
-        with opened_page(browser, f"{client.base_url}") as seen:
-            expect(seen.page.locator("h1")).to_have_text("Nothing is published yet")
-            expect(seen.page.locator("#notice code")).to_have_text("imo360 refresh")
-            assert seen.complaints == []
+    explorer = create_explorer(Settings(home=home.root))
+    with served(explorer) as client, opened_page(browser, f"{client.base_url}") as seen:
+        expect(seen.page.locator("h1")).to_have_text("Nothing is published yet")
+        expect(seen.page.locator("#notice code")).to_have_text("imo360 refresh")
+        assert seen.complaints == []
 
 
 def test_lost_server_is_told_and_tried_again(seen: Seen) -> None:
