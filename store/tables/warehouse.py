@@ -219,6 +219,7 @@ core_zones = sa.Table(
     text("name", "name as its language writes it", nullable=False),
     text("parent_id", "zone one or more levels up; null for a country"),
     text("aliases", "JSON array of other spellings", nullable=False),
+    integer("population", "inhabitants; null when unknown"),
     number("latitude", "label point", nullable=False),
     number("longitude", "label point", nullable=False),
     text("source", "who says so", nullable=False),

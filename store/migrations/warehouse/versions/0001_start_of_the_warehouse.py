@@ -254,6 +254,7 @@ def upgrade() -> None:
     sa.Column('name', sa.Text(), nullable=False, comment='name as its language writes it'),
     sa.Column('parent_id', sa.Text(), nullable=True, comment='zone one or more levels up; null for a country'),
     sa.Column('aliases', sa.Text(), nullable=False, comment='JSON array of other spellings'),
+    sa.Column('population', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True, comment='inhabitants; null when unknown'),
     sa.Column('latitude', sa.Double(), nullable=False, comment='label point'),
     sa.Column('longitude', sa.Double(), nullable=False, comment='label point'),
     sa.Column('source', sa.Text(), nullable=False, comment='who says so'),
