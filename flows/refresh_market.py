@@ -13,9 +13,9 @@ from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
+from flows.fetch_images import fetch_images
 from flows.steps.exports import export_publication
 from flows.steps.loop import Loop
-from flows.steps.pictures import drain_pictures
 from flows.steps.refresh import Refreshed, Watch
 from flows.steps.worker import Worker
 from store.home import Home
@@ -30,14 +30,6 @@ async def drain(worker: Worker, watch: Watch) -> int:
     return await asyncio.to_thread(worker.drain, watch.on_cycle)
 
 
-@task(name="fetch_images", cache_policy=NO_CACHE, persist_result=False)
-async def fetch_images(worker: Worker, watch: Watch) -> int:
-    """Give every pending picture its first verdict."""
-    return await asyncio.to_thread(
-        drain_pictures, worker.settings, worker.clock, watch.on_picture
-    )
-
-
 @task(name="export", cache_policy=NO_CACHE, persist_result=False)
 async def export(worker: Worker) -> int | None:
     """Write the newest publication as Parquet."""
@@ -50,7 +42,7 @@ async def refresh_market(worker: Worker, target: int, watch: Watch) -> Refreshed
     """Publish everything acknowledged so far, judge its pictures, publish again, export."""
     worker.run_id = str(flow_run.id)
     cycles = await drain(worker, watch)
-    pictures = await fetch_images(worker, watch)
+    pictures = await fetch_images(worker.settings, watch.on_picture)
     cycles += await drain(worker, watch)
     await export(worker)
     progress = worker.resident.progress

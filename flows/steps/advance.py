@@ -48,10 +48,12 @@ class MarketRows:
     """Rows of the published tables to replace.
 
     is_whole: every row is new (another edition, other zones), so old rows go; else only the rows
-    of the listings given and of `touched_zones` do.
+    of the listings given and of `touched_zones` do. judged: ids that were valued and scored; a
+    listing that left the market has no score any more.
     """
 
     is_whole: bool
+    judged: pl.Series
     listings: pl.DataFrame
     valuations: pl.DataFrame
     scores: pl.DataFrame
@@ -272,6 +274,7 @@ def _market(after: Resident, touched: pl.Series) -> MarketRows:
     facts = (whole.sort("id"), after.spells, after.price_history, after.zones, edition, zones)
     return MarketRows(
         is_whole=is_whole,
+        judged=priced["id"],
         listings=market.sort("id"),
         valuations=valuations,
         scores=score_listings(edition, priced, valuations),

@@ -117,6 +117,8 @@ def _write_market(connection: Connection, rows: MarketRows, publication: int) ->
     for table, frame in by_listing:
         if rows.is_whole:
             connection.execute(sa.delete(table))
+        elif table is tables.market_scores:
+            delete_keys(connection, table, "id", rows.judged.to_list())
         upsert(connection, table, _numbered(frame, publication))
     for table, frame in by_zone:
         if rows.is_whole:

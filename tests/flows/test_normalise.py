@@ -23,17 +23,17 @@ def refused(**fields: Any) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("currency", "day", "expected", "rate_date"),
     [
-        pytest.param("EUR", 0, 1000.0, None, id="euro needs no rate"),
-        pytest.param("RON", 0, 200.0, date(2026, 1, 8), id="the last rate before the day"),
-        pytest.param("RON", 2, 196.08, date(2026, 1, 12), id="the rate of the day itself"),
+        pytest.param("EUR", 0, 10000.0, None, id="euro needs no rate"),
+        pytest.param("RON", 0, 2000.0, date(2026, 1, 8), id="the last rate before the day"),
+        pytest.param("RON", 2, 1960.78, date(2026, 1, 12), id="the rate of the day itself"),
         pytest.param("USD", 0, None, None, id="no rate, no euro price"),
     ],
 )
 def test_prices_use_the_rate_of_the_effective_day(
     currency: str, day: int, expected: float | None, rate_date: date | None
 ) -> None:
-    row = one(price=1000, currency=currency, day=day)
-    assert row["price"] == 1000
+    row = one(price=10_000, currency=currency, day=day)
+    assert row["price"] == 10_000
     assert row["price_eur"] == expected
     assert row["rate_date"] == rate_date
 

@@ -1,0 +1,93 @@
+"""Incremental in any split, killed or not, equals a replay from the lake, edition by edition."""
+
+import random
+from collections.abc import Callable
+from datetime import datetime
+
+import polars as pl
+import pytest
+
+from flows.steps.reference import load_packaged
+from flows.steps.replay import replay
+from flows.steps.worker import Worker, start_worker
+from store.database import open_warehouse_reader, reading
+from store.digests import published_digests
+from store.frames import read_frame
+from store.journal import Journal, Sender
+from store.settings import Settings
+from store.tables import warehouse as tables
+from tests.conftest import Ticking
+from tests.journeys.market import posts_of, send, synthetic
+
+pytestmark = pytest.mark.slow
+
+CORE = (
+    tables.core_listings, tables.core_listing_versions, tables.core_price_history,
+    tables.core_status_history, tables.core_agencies, tables.core_agents, tables.core_refusals,
+    tables.core_listing_places, tables.core_listing_images,
+)  # fmt: skip
+
+
+def worker_of(settings: Settings, clock: Callable[[], datetime]) -> Worker:
+    worker = start_worker(settings, "test", clock)
+    assert worker is not None
+    return worker
+
+
+def core_frames(settings: Settings) -> dict[str, pl.DataFrame]:
+    with reading(open_warehouse_reader(settings)) as connection:
+        return {table.name: read_frame(connection, table) for table in CORE}
+
+
+def test_random_splits_and_a_replay_give_equal_tables(
+    settings: Settings, journal: Journal, sender: Sender, clock: Ticking
+) -> None:
+    load_packaged(settings, clock())
+    posts = posts_of(synthetic(500).events, clock.now)
+    chance = random.Random(3)
+    half = len(posts) // 2
+    send(journal, sender, posts[:half])
+    worker = worker_of(settings, clock)
+    worker.drain()
+    assert worker.resident.edition is not None
+    start = half
+    while start < len(posts):
+        step = chance.choice([1, 2, 7, 40, 120])
+        send(journal, sender, posts[start : start + step])
+        start += step
+        if chance.random() < 0.3:
+            # Another process takes over, with nothing in memory.
+            worker.close()
+            worker = worker_of(settings, clock)
+        assert worker.cycle() is not None
+    worker.close()
+    incremental, core = published_digests(open_warehouse_reader(settings)), core_frames(settings)
+    publication = worker.resident.progress.publication
+
+    sizes = iter([chance.randint(1, 400) for _ in range(500)])
+    replay(settings, clock, sizes)
+    assert published_digests(open_warehouse_reader(settings)) == incremental
+    for name, frame in core_frames(settings).items():
+        assert frame.equals(core[name]), name
+    worker = worker_of(settings, clock)
+    assert worker.resident.progress.publication > publication
+    assert worker.resident.market.height == 500
+    worker.close()
+
+
+def test_the_next_edition_moves_everything_and_replays_too(
+    settings: Settings, journal: Journal, sender: Sender, clock: Ticking
+) -> None:
+    load_packaged(settings, clock())
+    posts = posts_of(synthetic(120).events, clock.now)
+    send(journal, sender, posts[: len(posts) // 3])
+    worker = worker_of(settings, clock)
+    worker.drain()
+    send(journal, sender, posts[len(posts) // 3 :])
+    worker.drain()
+    assert worker.resident.edition is not None
+    assert worker.resident.edition.number == 2  # the listings grew by more than a quarter
+    worker.close()
+    incremental = published_digests(open_warehouse_reader(settings))
+    replay(settings, clock)
+    assert published_digests(open_warehouse_reader(settings)) == incremental
