@@ -44,10 +44,16 @@ def zones() -> pl.DataFrame:
         rows.append((f"{county}", "county", f"County {county}", "ro"))
         rows.append((f"{county}.c", "city", f"City {county}", county))
         for sector in ("1", "2"):
-            rows.append((f"{county}.c.{sector}", "sector", f"Sector {county}{sector}", f"{county}.c"))
+            rows.append(
+                (f"{county}.c.{sector}", "sector", f"Sector {county}{sector}", f"{county}.c")
+            )
             rows += [
-                (f"{county}.c.{sector}.{n}", "neighbourhood", f"Hood {county}{sector}{n}",
-                 f"{county}.c.{sector}")
+                (
+                    f"{county}.c.{sector}.{n}",
+                    "neighbourhood",
+                    f"Hood {county}{sector}{n}",
+                    f"{county}.c.{sector}",
+                )
                 for n in ("x", "y")
             ]
     return pl.DataFrame(rows, schema=["zone_id", "level", "name", "parent_id"], orient="row")
@@ -58,7 +64,12 @@ def rates(ron: float = 5.0) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "currency": ["RON", "RON", "RON", "PLN"],
-            "rate_date": [date(2024, 1, 2), date(2024, 6, 14), date(2024, 6, 17), date(2024, 6, 14)],
+            "rate_date": [
+                date(2024, 1, 2),
+                date(2024, 6, 14),
+                date(2024, 6, 17),
+                date(2024, 6, 14),
+            ],
             "units_per_eur": [4.0, ron, 9.0, 4.3],
         }
     )
@@ -104,7 +115,9 @@ def _homes(rng: np.random.Generator, count: int, rent_share: float) -> dict[str,
         - 0.06 * (floor == 0)
     )
     return {
-        "zone": [f"{'ab'[c]}.c.{s + 1}.{'xy'[h]}" for c, s, h in zip(county, sector, hood, strict=True)],
+        "zone": [
+            f"{'ab'[c]}.c.{s + 1}.{'xy'[h]}" for c, s, h in zip(county, sector, hood, strict=True)
+        ],
         "rooms": rooms,
         "area": area,
         "latitude": 44.0 + county + 0.05 * sector + 0.02 * hood + 0.02 * north,
