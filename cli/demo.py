@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import msgspec
+from sqlalchemy.engine import Engine
 
 from analytics.synthetic_market import SyntheticMarket, generate
 from cli.demo_summary import print_summary
@@ -148,7 +148,7 @@ def _probe(settings: Settings, base: str, key: str) -> list[float]:
         worker.close()
 
 
-def _published_after(engine: object, base: str, key: str, number: int) -> float:
+def _published_after(engine: Engine, base: str, key: str, number: int) -> float:
     body = {
         "providerIdentifier": "demo-probe", "externalId": "probe", "transaction": "SALE",
         "title": f"[synthetic] freshness probe {number} of {datetime.now(UTC):%F %T}",
@@ -162,10 +162,8 @@ def _published_after(engine: object, base: str, key: str, number: int) -> float:
     start = time.monotonic()
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 loopback
         offset = int(msgspec.json.decode(answer.read())["eventId"][:12], 16)
-    while progress_of(engine).watermark < offset:  # type: ignore[arg-type]
+    while progress_of(engine).watermark < offset:
         if time.monotonic() - start > PROBE_SECONDS:
             raise RuntimeError(f"a post was not published within {PROBE_SECONDS:.0f} s")
         time.sleep(0.005)
     return time.monotonic() - start
-
-

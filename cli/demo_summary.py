@@ -85,7 +85,7 @@ def _zones(zones: pl.DataFrame) -> Table:
                         & pl.col("level").is_in(["country", "city", "neighbourhood"]))  # fmt: skip
     levels = [rows.filter(pl.col("level") == level).sort("n", "zone_id", descending=[True, False])
               for level in ("country", "city", "neighbourhood")]  # fmt: skip
-    table = Table(title="Asking prices for sale, per m2 (de-duplicated homes)", title_justify="left")
+    table = Table(title="Asking prices for sale, per m2, homes counted once", title_justify="left")
     for name, justify in (("zone", "left"), ("level", "left"), ("n", "right"), ("median", "right"),
                           ("95 % interval", "right"), ("sold 90 d", "right")):  # fmt: skip
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
@@ -166,7 +166,7 @@ def _print_next(settings: Settings) -> None:
     OUT.rule("how to go on")
     OUT.print(
         f"imo360 up{home}                      the explorer and the API, refreshed as you post\n"
-        f"imo360 export market_zones{home}     any table as JSONL, CSV or Parquet (`imo360 tables`)\n"
+        f"imo360 export market_zones{home}     any table as JSONL, CSV or Parquet\n"
         f"{Home(root).exports}/MANIFEST.json   the same tables as Parquet files\n"
         "The command is .venv/bin/imo360."
     )

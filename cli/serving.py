@@ -78,9 +78,7 @@ class ChildWorker:
         while not self._stop.is_set():
             command = [sys.executable, "-m", "cli.main", "work", "--parent", str(os.getpid())]
             # A session of its own: Ctrl-C reaches us first, and we stop the worker in order.
-            self._process = subprocess.Popen(
-                command, env=self._environment, start_new_session=True
-            )
+            self._process = subprocess.Popen(command, env=self._environment, start_new_session=True)
             if self._stop.is_set():
                 self._process.terminate()
             code = self._process.wait()

@@ -63,5 +63,7 @@ def _write(frame: pl.DataFrame, format: str, target: IO[bytes]) -> None:
     )  # fmt: skip
     for start in range(0, max(1, readable.height), CHUNK_ROWS):
         part = readable.slice(start, CHUNK_ROWS)
-        text = part.write_ndjson() if format == "jsonl" else part.write_csv(include_header=not start)
+        text = (
+            part.write_ndjson() if format == "jsonl" else part.write_csv(include_header=not start)
+        )
         target.write(text.encode())

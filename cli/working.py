@@ -11,12 +11,16 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+from rich.progress import Progress
 
 from cli.options import STDERR, progress_bars
 from flows.observed import crash_leftovers, prefect_answers
 from flows.steps.loop import Loop, picture_thread, wait_for_worker
-from flows.steps.refresh import Refreshed, Watch, worker_or_join, work_through
+from flows.steps.publish import CycleReport
+from flows.steps.refresh import Refreshed, Watch, work_through, worker_or_join
 from flows.steps.replay import replay
 from flows.steps.worker import Worker, utc_now
 from store.home import Home
@@ -65,17 +69,17 @@ def _observed(worker: Worker, target: int, watch: Watch) -> Refreshed:
         return asyncio.run(refresh_market(worker, target, watch))
 
 
-def _watch(bars: object, worker: Worker, target: int) -> Watch:
+def _watch(bars: Progress, worker: Worker, target: int) -> Watch:
     start = worker.resident.progress.watermark
-    events = bars.add_task("events into the market", total=max(0, target - start))  # type: ignore[attr-defined]
-    pictures = bars.add_task("pictures", total=None, visible=False)  # type: ignore[attr-defined]
+    events = bars.add_task("events into the market", total=max(0, target - start))
+    pictures = bars.add_task("pictures", total=None, visible=False)
 
-    def on_cycle(report: object) -> None:
-        done = report.watermark - start  # type: ignore[attr-defined]
-        bars.update(events, completed=done, total=max(done, target - start))  # type: ignore[attr-defined]
+    def on_cycle(report: CycleReport) -> None:
+        done = report.watermark - start
+        bars.update(events, completed=done, total=max(done, target - start))
 
     def on_picture(done: int, count: int) -> None:
-        bars.update(pictures, completed=done, total=count, visible=True)  # type: ignore[attr-defined]
+        bars.update(pictures, completed=done, total=count, visible=True)
 
     return Watch(on_cycle, on_picture)
 
@@ -115,7 +119,7 @@ def _stop_with(parent: int, stop: threading.Event) -> None:
     stop.set()
 
 
-def _work_windows(loop: Loop, handle_signals: object) -> None:
+def _work_windows(loop: Loop, handle_signals: Callable[[], None]) -> None:
     """Run the loop in windows; each is a flow run while a Prefect server answers."""
     seconds = loop.settings.window_minutes * 60
     is_first = True
@@ -129,14 +133,14 @@ def _work_windows(loop: Loop, handle_signals: object) -> None:
         _observe_window(loop, seconds, handle_signals)
 
 
-def _observe_window(loop: Loop, seconds: float, handle_signals: object) -> None:
+def _observe_window(loop: Loop, seconds: float, handle_signals: Callable[[], None]) -> None:
     from prefect import tags
 
     from flows.refresh_market import refresh_window
 
     try:
         with tags(home_tag(loop.settings)):
-            asyncio.run(refresh_window(loop, seconds, handle_signals))  # type: ignore[arg-type]
+            asyncio.run(refresh_window(loop, seconds, handle_signals))
     except LeaseLostError:
         raise
     except Exception:

@@ -5,6 +5,7 @@ import logging
 import os
 import urllib.error
 import urllib.request
+from typing import Any
 from uuid import UUID
 
 LOG = logging.getLogger("imo360.work")
@@ -30,7 +31,7 @@ async def _crash_leftovers(tag: str) -> list[UUID]:
         FlowRunFilterStateType,
         FlowRunFilterTags,
     )
-    from prefect.client.schemas.objects import StateType
+    from prefect.client.schemas.objects import State, StateType
     from prefect.client.schemas.sorting import FlowRunSort
     from prefect.states import Crashed
 
@@ -43,7 +44,9 @@ async def _crash_leftovers(tag: str) -> list[UUID]:
             flow_run_filter=wanted, sort=FlowRunSort.START_TIME_DESC, limit=50
         )
         for run in runs:
-            state = Crashed(message="its process ended without a word; the lease moved on")
+            state: State[Any] = Crashed(
+                message="its process ended without a word; the lease moved on"
+            )
             await client.set_flow_run_state(run.id, state, force=True)
     return [run.id for run in runs]
 

@@ -73,4 +73,3 @@ def tell_seldom(logger: Any) -> Callable[..., None]:
             last[0] = time.monotonic()
 
     return on_cycle
-

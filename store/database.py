@@ -13,9 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.sql.base import Executable
 
 from store.home import Home, HomeError, write_durably
 from store.settings import Settings
@@ -66,9 +64,8 @@ def writing(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Open a read transaction: everything read in it is one snapshot."""
-    with engine.connect() as connection:
-        with connection.begin():
-            yield connection
+    with engine.connect() as connection, connection.begin():
+        yield connection
 
 
 def open_journal_database(settings: Settings) -> Engine:
@@ -111,13 +108,10 @@ def open_warehouse_reader(settings: Settings) -> Engine:
     return _readers[path]
 
 
-def driver_sql(statement: Executable, engine: Engine) -> str:
+def driver_sql(statement: sa.ClauseElement, engine: Engine) -> str:
     """Compile a statement once for the driver, for executemany without SQLAlchemy's per-row cost.
 
     Parameters are then positional tuples in the order of the statement's columns, already in
     the driver's form (`instant_text` for instants on SQLite).
     """
     return str(statement.compile(dialect=engine.dialect))
-
-
-SQLITE = sqlite.dialect()

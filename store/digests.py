@@ -23,6 +23,5 @@ def published_digests(engine: Engine) -> dict[str, str]:
     """Return the digest of every published table, all read in one snapshot."""
     with reading(engine) as connection:
         return {
-            name: digest(read_frame(connection, table), table)
-            for name, table in PUBLISHED.items()
+            name: digest(read_frame(connection, table), table) for name, table in PUBLISHED.items()
         }

@@ -10,7 +10,6 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
-from sqlalchemy.sql.base import Executable
 
 from store.tables.columns import Day, Instant
 
@@ -40,9 +39,7 @@ def _polars_type(column: sa.Column[Any]) -> pl.DataType:
 
 def schema_of(table: sa.Table, without: Sequence[str] = ()) -> pl.Schema:
     """Return the frame schema that a table declares, in the order of its columns."""
-    return pl.Schema(
-        {c.name: _polars_type(c) for c in table.columns if c.name not in without}
-    )
+    return pl.Schema({c.name: _polars_type(c) for c in table.columns if c.name not in without})
 
 
 def empty_frame(table: sa.Table, without: Sequence[str] = ()) -> pl.DataFrame:
@@ -60,7 +57,7 @@ def conform(frame: pl.DataFrame, table: sa.Table, without: Sequence[str] = ()) -
     missing = [name for name in wanted if name not in frame.columns]
     if missing:
         raise FrameError(f"{table.name}: the frame lacks {', '.join(missing)}")
-    result = frame.select(wanted.names()).cast(dict(wanted))
+    result = frame.select(wanted.names()).cast(wanted)
     for column in table.columns:
         if column.name in wanted and not column.nullable and result[column.name].null_count():
             raise FrameError(f"{table.name}.{column.name}: null where a value is required")
@@ -77,7 +74,7 @@ def _driver_rows(frame: pl.DataFrame) -> list[tuple[Any, ...]]:
     return frame.with_columns(texts).rows()
 
 
-def _sql(connection: Connection, statement: Executable) -> str:
+def _sql(connection: Connection, statement: sa.ClauseElement) -> str:
     return str(statement.compile(dialect=connection.dialect))
 
 
@@ -111,9 +108,7 @@ def insert_missing(connection: Connection, table: sa.Table, frame: pl.DataFrame)
     connection.exec_driver_sql(_sql(connection, statement), _driver_rows(conform(frame, table)))
 
 
-def delete_keys(
-    connection: Connection, table: sa.Table, column: str, keys: Sequence[Any]
-) -> None:
+def delete_keys(connection: Connection, table: sa.Table, column: str, keys: Sequence[Any]) -> None:
     """Delete the rows whose column holds one of the keys."""
     if keys:
         statement = sa.delete(table).where(table.c[column] == sa.bindparam("key"))
@@ -146,7 +141,8 @@ def _stored(kind: pl.DataType) -> pl.DataType:
 
 def _from_text(name: str, kind: pl.DataType) -> pl.Expr:
     if kind == INSTANT:
-        return pl.col(name).str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us").dt.replace_time_zone("UTC")
+        moment = pl.col(name).str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us")
+        return moment.dt.replace_time_zone("UTC")
     if kind == pl.Date:
         return pl.col(name).str.to_date("%Y-%m-%d")
     return pl.col(name).cast(kind)

@@ -49,8 +49,15 @@ class Home:
     def make(self) -> None:
         """Create the folders that are missing. Raises HomeError when that is not possible."""
         try:
-            for folder in (self.root, self.warehouses, self.lake / "events",
-                           self.lake / "refusals", self.objects, self.exports, self.locks):
+            for folder in (
+                self.root,
+                self.warehouses,
+                self.lake / "events",
+                self.lake / "refusals",
+                self.objects,
+                self.exports,
+                self.locks,
+            ):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
             raise HomeError(f"cannot make the home {self.root}: {problem.strerror}") from problem

@@ -118,9 +118,7 @@ def _expect_head(name: str, engine: Engine) -> None:
 def _refuse_newer(name: str, found: str | None, scripts: ScriptDirectory) -> None:
     known = {script.revision for script in scripts.walk_revisions()}
     if found is not None and found not in known:
-        raise SchemaError(
-            f"the {name}'s schema {found} was made by a newer imo360: use that one"
-        )
+        raise SchemaError(f"the {name}'s schema {found} was made by a newer imo360: use that one")
 
 
 def _fill_counters(engine: Engine) -> None:

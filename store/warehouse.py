@@ -71,7 +71,9 @@ def claim(engine: Engine, owner: str, descriptor: int, now: datetime, seconds: f
         connection.execute(sa.delete(core_lease))
         connection.execute(
             sa.insert(core_lease).values(
-                name="refresh", owner=owner, generation=(last or 0) + 1,
+                name="refresh",
+                owner=owner,
+                generation=(last or 0) + 1,
                 expires_at=now + timedelta(seconds=seconds),
             )
         )
@@ -125,7 +127,9 @@ def set_progress(connection: Connection, progress: Progress) -> None:
     connection.execute(sa.delete(core_progress))
     connection.execute(
         sa.insert(core_progress).values(
-            name="load", watermark=progress.watermark, publication=progress.publication,
+            name="load",
+            watermark=progress.watermark,
+            publication=progress.publication,
             edition=progress.edition,
         )
     )

@@ -123,14 +123,14 @@ def with_market(step: Advance) -> Advance:
     rows = _market(after, step.image_listings)
     unnumbered = rows.listings.with_columns(pl.lit(0, pl.Int64).alias("publication"))
     kept = after.market.clear() if rows.is_whole else after.market
-    return replace(
-        step, market=rows, after=replace(after, market=replace_rows(kept, unnumbered))
-    )
+    return replace(step, market=rows, after=replace(after, market=replace_rows(kept, unnumbered)))
 
 
 def _zones(batch: Batch, objects: ObjectStore) -> pl.DataFrame | None:
     facts = batch.of(ZONES_LOADED)
-    return zones_from_parquet(objects.get(facts[-1].values["sha256"], ZONES_SUFFIX)) if facts else None
+    return (
+        zones_from_parquet(objects.get(facts[-1].values["sha256"], ZONES_SUFFIX)) if facts else None
+    )
 
 
 def _rates(batch: Batch, objects: ObjectStore) -> pl.DataFrame:
@@ -304,9 +304,7 @@ def _points_checked(listings: pl.DataFrame, places: pl.DataFrame) -> pl.DataFram
     )
 
 
-def _with_leads(
-    whole: pl.DataFrame, market: pl.DataFrame, before: pl.DataFrame
-) -> pl.DataFrame:
+def _with_leads(whole: pl.DataFrame, market: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
     """Mark the lead of every unit these listings belong to, or belonged to."""
     old = before.join(market.select("id"), on="id", how="semi").select("unit_id")
     units = pl.concat([market.select("unit_id"), old]).unique()
@@ -315,7 +313,9 @@ def _with_leads(
 
 def _touched_zones(market: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
     old = before.join(market.select("id"), on="id", how="semi")
-    columns = [frame.select(pl.col(name).alias("zone_id"))
-               for frame in (market, old) for name in ZONE_COLUMNS]
+    columns = [
+        frame.select(pl.col(name).alias("zone_id"))
+        for frame in (market, old)
+        for name in ZONE_COLUMNS
+    ]
     return pl.concat(columns).drop_nulls().unique().sort("zone_id")
-

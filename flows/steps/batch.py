@@ -64,5 +64,7 @@ def take_batch(table: pa.Table, most: int) -> Batch | None:
 
 def _facts(frame: pl.DataFrame) -> list[Fact]:
     rows = frame.filter(pl.col("kind") != "listing").select("event_offset", "kind", "payload")
-    return [Fact(offset, kind, msgspec.json.decode(payload)) for offset, kind, payload in
-            rows.iter_rows()]
+    return [
+        Fact(offset, kind, msgspec.json.decode(payload))
+        for offset, kind, payload in rows.iter_rows()
+    ]

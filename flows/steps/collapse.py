@@ -71,8 +71,11 @@ def _changes() -> list[pl.Expr]:
     change = pl.when(same_currency).then(100 * (pl.col("price") / _before("price") - 1)).round(4)
     return [
         is_first.alias("is_first"),
-        (is_first | (pl.col("price").ne_missing(_before("price")))
-         | (pl.col("currency") != _before("currency"))).alias("is_price_change"),
+        (
+            is_first
+            | (pl.col("price").ne_missing(_before("price")))
+            | (pl.col("currency") != _before("currency"))
+        ).alias("is_price_change"),
         (is_first | (pl.col("status") != _before("status"))).alias("is_status_change"),
         change.alias("change_pct"),
     ]
@@ -98,9 +101,9 @@ def _begins() -> list[pl.Expr]:
 def _spells() -> list[pl.Expr]:
     returns = pl.col("is_return").cum_sum().over("id").cast(pl.Int64)
     start = pl.col("spell").first().over("id").fill_null(1)
-    is_cut = (
-        pl.col("is_new_row") & ~pl.col("is_begin") & (pl.col("change_pct") < 0)
-    ).fill_null(False)
+    is_cut = (pl.col("is_new_row") & ~pl.col("is_begin") & (pl.col("change_pct") < 0)).fill_null(
+        False
+    )
     return [
         (start + returns).alias("spell"),
         pl.col("is_begin").cum_sum().over("id").alias("stretch"),

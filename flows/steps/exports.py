@@ -25,8 +25,10 @@ def export_publication(home: Home, engine: Engine, keep: int) -> int | None:
         publication = read_progress(connection).publication
         if not publication or exported(home) == publication:
             return publication or None
-        frames = {name: read_frame(connection, table)
-                  for name, table in {**PUBLISHED, "market_runs": market_runs}.items()}
+        frames = {
+            name: read_frame(connection, table)
+            for name, table in {**PUBLISHED, "market_runs": market_runs}.items()
+        }
     folder = home.exports / f"publication-{publication:08d}"
     _write(folder, frames)
     manifest = {

@@ -152,15 +152,25 @@ def _read_documents(events: pl.DataFrame) -> pl.DataFrame:
         text.str.json_decode(DOCUMENT).alias("fields"),
         text.str.json_path_match("$.attributes").alias("attributes"),
     ).unnest("fields")  # fmt: skip
-    instants = {"publishedAt": "published_at", "sourceUpdatedAt": "source_updated_at",
-                "soldAt": "sold_at"}
+    instants = {
+        "publishedAt": "published_at",
+        "sourceUpdatedAt": "source_updated_at",
+        "soldAt": "sold_at",
+    }
     return flat.rename(
-        {"totalArea": "total_area_m2", "usableArea": "usable_area_m2", "floorMax": "floor_max",
-         "constructionYear": "construction_year", "imageUrls": "image_urls",
-         "soldPrice": "sold_price"}
+        {
+            "totalArea": "total_area_m2",
+            "usableArea": "usable_area_m2",
+            "floorMax": "floor_max",
+            "constructionYear": "construction_year",
+            "imageUrls": "image_urls",
+            "soldPrice": "sold_price",
+        }
     ).with_columns(
-        pl.col(wire).str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us")
-        .dt.replace_time_zone("UTC").alias(column)
+        pl.col(wire)
+        .str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us")
+        .dt.replace_time_zone("UTC")
+        .alias(column)
         for wire, column in instants.items()
     )
 
@@ -177,8 +187,12 @@ def _with_rates(read: pl.DataFrame, rates: pl.DataFrame) -> pl.DataFrame:
         .sort("effective_date", maintain_order=True)
         .join_asof(
             rates.select("currency", "rate_date", "units_per_eur").sort("rate_date"),
-            left_on="effective_date", right_on="rate_date", by="currency", strategy="backward",
-            coalesce=False, check_sortedness=False,
+            left_on="effective_date",
+            right_on="rate_date",
+            by="currency",
+            strategy="backward",
+            coalesce=False,
+            check_sortedness=False,
         )
     )
     is_euro = pl.col("currency") == "EUR"
@@ -204,8 +218,12 @@ def _refused_by(rule: Rule, read: pl.DataFrame) -> pl.DataFrame:
 
 
 def _refusal_keys() -> list[pl.Expr]:
-    return [pl.col("event_offset"), pl.col("id").alias("listing_id"),
-            pl.col("provider_identifier"), pl.col("external_id")]
+    return [
+        pl.col("event_offset"),
+        pl.col("id").alias("listing_id"),
+        pl.col("provider_identifier"),
+        pl.col("external_id"),
+    ]
 
 
 def _refuse(read: pl.DataFrame) -> pl.DataFrame:
@@ -305,12 +323,14 @@ def _parties(kept: pl.DataFrame, party: str, phones: pl.DataFrame) -> pl.DataFra
 
 
 def _providers(events: pl.DataFrame) -> pl.DataFrame:
-    seen = events.filter(pl.col("kind") == "listing").group_by("provider_identifier").agg(
-        pl.col("received_at").min().alias("first_recorded_at"),
-        pl.col("received_at").max().alias("last_recorded_at"),
+    seen = (
+        events.filter(pl.col("kind") == "listing")
+        .group_by("provider_identifier")
+        .agg(
+            pl.col("received_at").min().alias("first_recorded_at"),
+            pl.col("received_at").max().alias("last_recorded_at"),
+        )
     )
-    return conform(
-        seen.rename({"provider_identifier": "identifier"}), tables.core_providers
-    ).sort("identifier")
-
-
+    return conform(seen.rename({"provider_identifier": "identifier"}), tables.core_providers).sort(
+        "identifier"
+    )

@@ -9,13 +9,13 @@ from datetime import datetime
 from itertools import repeat
 from pathlib import Path
 
+from sqlalchemy.engine import Engine
+
 from flows.steps.advance import load, with_market
 from flows.steps.batch import COLUMNS, take_batch
 from flows.steps.check import check
 from flows.steps.publish import publish
 from flows.steps.resident import read_resident
-from sqlalchemy.engine import Engine
-
 from store.database import open_warehouse, point_warehouse, reading, warehouse_path, writing
 from store.frames import insert_missing, read_frame
 from store.home import Home

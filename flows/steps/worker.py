@@ -68,8 +68,14 @@ class Worker:
         checks = check(step.market) if step.market else []
         crash_at("before_publish")
         self.resident, report = publish(
-            self.engine, self.lease, self.settings.lease_seconds, step, checks, self.run_id,
-            started, self.clock(),
+            self.engine,
+            self.lease,
+            self.settings.lease_seconds,
+            step,
+            checks,
+            self.run_id,
+            started,
+            self.clock(),
         )
         crash_at("published")
         return report

@@ -61,8 +61,12 @@ ingest_listings = sa.Table(
 ingest_events = sa.Table(
     "ingest_events",
     JOURNAL,
-    integer("event_offset", "place in the order of commits, without gaps", primary_key=True,
-            autoincrement=False),
+    integer(
+        "event_offset",
+        "place in the order of commits, without gaps",
+        primary_key=True,
+        autoincrement=False,
+    ),
     text("event_id", "identifier given to the partner", nullable=False),
     text("kind", "listing, or an input that is not a payload (zones_loaded, ...)", nullable=False),
     integer("listing_id", "the listing; null for other kinds"),
@@ -82,8 +86,12 @@ ingest_events = sa.Table(
 ingest_refusals = sa.Table(
     "ingest_refusals",
     JOURNAL,
-    integer("refusal_offset", "place in the order of commits, without gaps", primary_key=True,
-            autoincrement=False),
+    integer(
+        "refusal_offset",
+        "place in the order of commits, without gaps",
+        primary_key=True,
+        autoincrement=False,
+    ),
     integer("key_id", "key that sent it", nullable=False),
     instant("received_at", "when it was received", nullable=False),
     text("codes", "JSON array of violation codes", nullable=False),

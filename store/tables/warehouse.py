@@ -3,6 +3,8 @@
 Columns marked volatile (run id, publication) take no part in a table's digest.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from store.tables.columns import NAMING, blob, day, instant, integer, number, text, truth
@@ -10,7 +12,7 @@ from store.tables.columns import NAMING, blob, day, instant, integer, number, te
 WAREHOUSE = sa.MetaData(naming_convention=NAMING)
 
 
-def _listing_columns() -> list[sa.Column]:
+def _listing_columns() -> list[sa.Column[Any]]:
     """What a listing is at one revision, normalised; shared by current state and versions."""
     return [
         text("provider_identifier", "provider that posted it", nullable=False),
@@ -95,8 +97,9 @@ core_listings = sa.Table(
     text("unit_id", "the home behind the advert: equal for equal homes", nullable=False),
     instant("first_effective_at", "effective time of the first revision", nullable=False),
     instant("status_since", "effective time of the last change of status", nullable=False),
-    integer("spell", "1 for the first time on the market, counted up when it returns",
-            nullable=False),
+    integer(
+        "spell", "1 for the first time on the market, counted up when it returns", nullable=False
+    ),
     instant("spell_started_at", "effective time at which this spell began", nullable=False),
     number("first_price_eur", "asking price at the start of this spell"),
     integer("price_cuts", "number of price cuts in this spell", nullable=False),
@@ -153,8 +156,9 @@ core_listing_places = sa.Table(
     text("city_id", "zone at city level"),
     text("county_id", "zone at county level"),
     text("country_id", "zone at country level"),
-    text("precision", "exact, or the level of the name found in the text, or unknown",
-         nullable=False),
+    text(
+        "precision", "exact, or the level of the name found in the text, or unknown", nullable=False
+    ),
     number("confidence", "0 to 1", nullable=False),
     text("matched_name", "name found in the text, as the gazetteer spells it"),
     comment="Where listings are. Grain: listing. Writer: locate, inside load's transaction. "
@@ -165,8 +169,9 @@ core_listing_images = sa.Table(
     "core_listing_images",
     WAREHOUSE,
     integer("listing_id", "the listing", primary_key=True, autoincrement=False),
-    integer("position", "order given by the partner, from 0", primary_key=True,
-            autoincrement=False),
+    integer(
+        "position", "order given by the partner, from 0", primary_key=True, autoincrement=False
+    ),
     text("url", "address as posted", nullable=False),
     truth("ok", "true when stored; null while pending"),
     text("state", "pending, stored or failed", nullable=False),
@@ -273,8 +278,11 @@ core_lease = sa.Table(
     WAREHOUSE,
     text("name", "always `refresh`", primary_key=True),
     text("owner", "host, process and a random part", nullable=False),
-    integer("generation", "counted up at each taking; a writer checks it in its transaction",
-            nullable=False),
+    integer(
+        "generation",
+        "counted up at each taking; a writer checks it in its transaction",
+        nullable=False,
+    ),
     instant("expires_at", "after this another worker may take it", nullable=False),
     comment="Who may write the warehouse. Grain: name. Writer: lease. Nuance: an "
     "outlived generation cannot commit.",
@@ -283,7 +291,7 @@ core_lease = sa.Table(
 EVIDENCE = "the figure's evidence"
 
 
-def _stamp() -> list[sa.Column]:
+def _stamp() -> list[sa.Column[Any]]:
     return [
         day("as_of_date", "day the figures look from", nullable=False),
         integer("edition", "edition applied", nullable=False),
@@ -331,8 +339,11 @@ market_listings = sa.Table(
     text("agency_identifier", "agency"),
     text("agent_identifier", "agent"),
     text("unit_id", "the home behind the advert", nullable=False),
-    truth("is_unit_lead", "the one advert of its unit that counts: lowest id on the market",
-          nullable=False),
+    truth(
+        "is_unit_lead",
+        "the one advert of its unit that counts: lowest id on the market",
+        nullable=False,
+    ),
     integer("spell", "times on the market", nullable=False),
     instant("first_effective_at", "first seen", nullable=False),
     instant("effective_at", "newest change", nullable=False),
@@ -408,7 +419,7 @@ market_scores = sa.Table(
 )
 
 
-def _segment() -> list[sa.Column]:
+def _segment() -> list[sa.Column[Any]]:
     return [
         text("zone_id", "the zone", primary_key=True),
         text("transaction", "SALE or RENT", primary_key=True),
@@ -418,7 +429,7 @@ def _segment() -> list[sa.Column]:
     ]
 
 
-def _asking() -> list[sa.Column]:
+def _asking() -> list[sa.Column[Any]]:
     return [
         text("currency", "quoting currency of the figures", nullable=False),
         integer("n", "units behind the asking price figures", nullable=False),
@@ -472,8 +483,11 @@ market_zone_months = sa.Table(
     *_segment(),
     day("month", "first day of the month, Europe/Bucharest", primary_key=True),
     *_asking(),
-    integer("stock_end", "units on the market at the end of the month (or the as-of date)",
-            nullable=False),
+    integer(
+        "stock_end",
+        "units on the market at the end of the month (or the as-of date)",
+        nullable=False,
+    ),
     integer("new_units", "units that came on in the month", nullable=False),
     integer("closed_units", "units sold or rented in the month", nullable=False),
     integer("withdrawn_units", "units withdrawn or expired in the month", nullable=False),
@@ -499,8 +513,7 @@ market_runs = sa.Table(
     integer("listings", "listings touched", nullable=False),
     integer("refused", "rows refused", nullable=False),
     integer("zones", "zone rows written", nullable=False),
-    number("delay_p50_ms", "delay from received to published, median of the events",
-           volatile=True),
+    number("delay_p50_ms", "delay from received to published, median of the events", volatile=True),
     number("delay_p95_ms", "95th percentile", volatile=True),
     number("delay_max_ms", "largest", volatile=True),
     text("checks", "JSON: severity and outcome of each check", nullable=False),

@@ -52,9 +52,7 @@ def test_every_price_is_kept_with_its_change() -> None:
         pytest.param(["active", "active"], 1, 1, id="no move"),
     ],
 )
-def test_spells_count_returns_to_the_market(
-    statuses: list[str], spell: int, moves: int
-) -> None:
+def test_spells_count_returns_to_the_market(statuses: list[str], spell: int, moves: int) -> None:
     rows = versions(*({"status": s, "price": 5000 + n} for n, s in enumerate(statuses)))
     assert state(rows)["spell"] == spell
     assert at_once(rows).status_history.height == moves

@@ -39,5 +39,3 @@ def send(journal: Journal, sender: Sender, posts: Sequence[Post]) -> list[Verdic
     for start in range(0, len(posts), 200):
         verdicts += journal.submit(sender, posts[start : start + 200]).result(timeout=60)
     return verdicts
-
-

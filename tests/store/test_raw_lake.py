@@ -18,7 +18,7 @@ from tests.listings import document, post
 POINTS = ("seal_planned", "seal_before_write", "seal_written", "seal_catalogued")
 
 
-class Crash(Exception):
+class CrashError(Exception):
     pass
 
 
@@ -54,10 +54,10 @@ def test_a_crash_anywhere_in_sealing_leaves_the_same_file(
 
     def crash(reached: str) -> None:
         if reached == point:
-            raise Crash
+            raise CrashError
 
     # Refusals wait in no journal here, so the first point reached is the events' own.
-    with pytest.raises(Crash):
+    with pytest.raises(CrashError):
         lake.seal(clock(), crash)
     fill(journal, sender, 2, start=5)
     assert lake.seal(clock()) == 7

@@ -44,7 +44,7 @@ def test_any_subset_of_the_fields_posted_again_changes_nothing(names: set[str]) 
 
 @given(st.sets(FIELDS), st.sets(FIELDS))
 def test_two_patches_are_one_after_the_other(first: set[str], second: set[str]) -> None:
-    one = {name: None for name in first}
+    one = dict.fromkeys(first)
     two = {name: FULL[name] for name in second}
     apart = merge(merge(FULL, one).document, two).document
     assert apart == merge(FULL, {**one, **two}).document
@@ -53,7 +53,8 @@ def test_two_patches_are_one_after_the_other(first: set[str], second: set[str]) 
 def test_an_older_body_is_stale_and_changes_nothing() -> None:
     stored = {**FULL, "sourceUpdatedAt": "2026-02-02T00:00:00.000000Z"}
     late = merge(stored, {"price": 1, "sourceUpdatedAt": "2026-02-01T00:00:00.000000Z"})
-    assert late.is_stale and not late.is_changed
+    assert late.is_stale
+    assert not late.is_changed
     assert late.document == stored
 
 
@@ -79,6 +80,8 @@ def test_a_newer_clock_alone_is_no_change_but_is_remembered() -> None:
                      id="what comes after a sale does not"),
     ],
 )  # fmt: skip
-def test_effective_time(before: dict[str, Any] | None, patch: dict[str, Any], expected: str) -> None:
+def test_effective_time(
+    before: dict[str, Any] | None, patch: dict[str, Any], expected: str
+) -> None:
     after = merge(before, patch).document
     assert effective_at(before, after, patch, "r") == expected
