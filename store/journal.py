@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Engine
 
-from store.database import open_journal_database, writing
+from store.database import open_journal_database
 from store.home import Home, locked
 from store.register import Register
 from store.settings import Settings
@@ -31,7 +31,6 @@ __all__ = [
     "Sender",
     "Verdict",
     "append_event",
-    "append_within",
     "open_journal",
 ]
 
@@ -62,7 +61,7 @@ class Journal:
     def __init__(
         self, engine: Engine, lock: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        self._engine = engine
+        self._register = Register(engine)
         self._lock = lock
         self._clock = clock
         self._waiting: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
@@ -102,6 +101,7 @@ class Journal:
         self._is_closed = True
         self._waiting.put(None)
         self._thread.join()
+        self._register.close()
 
     def _put(self, work: _Work) -> None:
         if self._is_closed:
@@ -109,12 +109,11 @@ class Journal:
         self._waiting.put(work)
 
     def _run(self) -> None:
-        register = Register(self._engine)
         is_open = True
         while is_open:
             group, is_open = self._next_group()
             if group:
-                self._commit(register, group)
+                self._commit(group)
 
     def _next_group(self) -> tuple[list[_Work], bool]:
         """Wait for work, then take all that queued meanwhile; False when closing."""
@@ -132,30 +131,28 @@ class Journal:
                 return group, True
         return group, False
 
-    def _commit(self, register: Register, group: list[_Work]) -> None:
+    def _commit(self, group: list[_Work]) -> None:
         try:
-            outcomes = self._commit_together(register, group)
+            outcomes = self._commit_together(group)
         except Exception as problem:
             # One bad neighbour must not fail the others: each is tried again alone.
             if len(group) == 1:
                 group[0].deliver(problem)
                 return
             for work in group:
-                self._commit(register, [work])
+                self._commit([work])
             return
         for work, outcome in zip(group, outcomes, strict=True):
             work.deliver(outcome)
 
-    def _commit_together(self, register: Register, group: list[_Work]) -> list[list[Verdict]]:
-        now = self._clock()
-        with locked(self._lock), writing(self._engine) as connection:
-            turn = register.begin(connection, now)
-            outcomes: list[list[Verdict]] = []
+    def _commit_together(self, group: list[_Work]) -> list[list[Verdict]]:
+        outcomes: list[list[Verdict]] = []
+        with locked(self._lock), self._register.turn(self._clock()) as turn:
+            turn.look_up(post for work in group for post in work.posts)
             for work in group:
                 if work.refused is not None:
                     turn.keep_refused(work.sender.key_id, *work.refused)
                 outcomes.append([turn.take(work.sender, post) for post in work.posts])
-            turn.write()
         return outcomes
 
 
@@ -181,18 +178,10 @@ def append_event(settings: Settings, kind: str, facts: dict[str, Any], now: date
     For flows and operator commands, from any process; durable on return.
     """
     engine = open_journal_database(settings)
+    register = Register(engine)
     try:
-        with locked(Home(settings.home).locks / "journal.lock"), writing(engine) as connection:
-            return append_within(connection, engine, kind, facts, now)
+        with locked(Home(settings.home).locks / "journal.lock"), register.turn(now) as turn:
+            return turn.add_fact(kind, msgspec.json.encode(facts))
     finally:
+        register.close()
         engine.dispose()
-
-
-def append_within(
-    connection: Connection, engine: Engine, kind: str, facts: dict[str, Any], now: datetime
-) -> int:
-    """Like `append_event`, inside the caller's transaction."""
-    turn = Register(engine).begin(connection, now)
-    offset = turn.add_fact(kind, msgspec.json.encode(facts))
-    turn.write()
-    return offset
