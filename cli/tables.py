@@ -63,7 +63,6 @@ def _write(frame: pl.DataFrame, format: str, target: IO[bytes]) -> None:
     )  # fmt: skip
     for start in range(0, max(1, readable.height), CHUNK_ROWS):
         part = readable.slice(start, CHUNK_ROWS)
-        text = (
-            part.write_ndjson() if format == "jsonl" else part.write_csv(include_header=not start)
-        )
+        as_csv, is_first = format == "csv", start == 0
+        text = part.write_csv(include_header=is_first) if as_csv else part.write_ndjson()
         target.write(text.encode())

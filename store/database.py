@@ -56,9 +56,9 @@ def _sqlite_engine(path: Path, synchronous: str, *, read_only: bool = False) -> 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Open a write transaction: the writer's lock is taken at once, not at the first write."""
-    with engine.connect().execution_options(imo360_writes=True) as connection:
-        with connection.begin():
-            yield connection
+    writer = engine.connect().execution_options(imo360_writes=True)
+    with writer as connection, connection.begin():
+        yield connection
 
 
 @contextmanager

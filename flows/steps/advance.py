@@ -110,9 +110,20 @@ def load(before: Resident, batch: Batch, objects: ObjectStore) -> Advance:
     )
     after = replace(after, spells=_spells(after, collapsed.status_history))
     return Advance(
-        before.progress, batch, normalised, collapsed, places, images, image_listings, verdicts, zones, rates,
-        editions, None, after,
-    )  # fmt: skip
+        before=before.progress,
+        batch=batch,
+        normalised=normalised,
+        collapsed=collapsed,
+        places=places,
+        images=images,
+        image_listings=image_listings,
+        verdicts=verdicts,
+        zones=zones,
+        rates=rates,
+        editions=editions,
+        market=None,
+        after=after,
+    )
 
 
 def with_market(step: Advance) -> Advance:

@@ -4,6 +4,7 @@ A severe failure stops the publication, never the ingestion: what was loaded sta
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import polars as pl
 
@@ -35,7 +36,7 @@ def check(rows: MarketRows) -> list[Check]:
         _severe("scores_belong_to_listings", scores,
                 ~pl.col("id").is_in(rows.listings["id"].implode())),
         *[_severe(f"{low}_is_not_above_{high}", values, pl.col(low) > pl.col(high))
-          for low, high in zip(ordered, ordered[1:], strict=False)],
+          for low, high in pairwise(ordered)],
         _severe("a_missing_value_has_a_reason", values,
                 pl.col("value").is_null() & pl.col("reason").is_null()),
         _severe("scores_are_0_to_100", scores, ~pl.col("score").is_between(0, 100)),

@@ -264,9 +264,11 @@ def _party_identifier(party: str) -> pl.Expr:
 
 def _images(kept: pl.DataFrame) -> pl.DataFrame:
     named = kept.filter(pl.col("image_count") > 0).select(
-        pl.col("id").alias("listing_id"), "revision",
-        pl.int_ranges(0, pl.col("image_count")).alias("position"), pl.col("image_urls").alias("url"),
-    )  # fmt: skip
+        pl.col("id").alias("listing_id"),
+        "revision",
+        pl.int_ranges(0, pl.col("image_count")).alias("position"),
+        pl.col("image_urls").alias("url"),
+    )
     return named.explode("position", "url")
 
 

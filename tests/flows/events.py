@@ -1,7 +1,7 @@
 """Events as the lake holds them, made without a journal."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -36,7 +36,7 @@ def frame(*events: dict[str, Any]) -> pl.DataFrame:
 RATES = pl.DataFrame(
     {
         "currency": ["RON", "RON", "PLN"],
-        "rate_date": [datetime(2026, 1, d).date() for d in (8, 12, 1)],
+        "rate_date": [date(2026, 1, 8), date(2026, 1, 12), date(2026, 1, 1)],
         "units_per_eur": [5.0, 5.1, 4.0],
         "event_offset": [1, 1, 1],
     }

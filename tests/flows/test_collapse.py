@@ -1,5 +1,6 @@
 """Collapse: spells, cuts and histories, the same however the events are split."""
 
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -92,7 +93,7 @@ def test_any_split_gives_the_same_state_and_history(
     stored = empty_frame(core_listings)
     prices, statuses = [], []
     bounds = sorted({0, *cuts, 9})
-    for low, high in zip(bounds, bounds[1:], strict=False):
+    for low, high in pairwise(bounds):
         part = rows.filter(pl.col("revision").is_between(low + 1, high))
         done = collapse(part, stored)
         stored = done.listings if done.listings.height else stored

@@ -70,7 +70,7 @@ def test_a_newer_clock_alone_is_no_change_but_is_remembered() -> None:
     [
         pytest.param(None, {"sourceUpdatedAt": "s", "publishedAt": "p"}, "s",
                      id="the source's clock comes first"),
-        pytest.param(None, {"publishedAt": "p"}, "p", id="a first revision counts from publishedAt"),
+        pytest.param(None, {"publishedAt": "p"}, "p", id="a first revision: publishedAt"),
         pytest.param(FULL, {"publishedAt": "p"}, "r", id="a later one does not"),
         pytest.param(FULL, {"price": 1}, "r", id="without any clock it counts from receipt"),
         pytest.param(FULL, {"status": "sold", "soldAt": "x", "sourceUpdatedAt": "s"}, "x",
