@@ -86,7 +86,8 @@ def is_synthetic(conn: Connection) -> bool:
 def segment_counts(conn: Connection) -> list[Row]:
     """Return transaction, type (or all), rooms_band, age_band and units on the market.
 
-    One row per segment that has any, summed over the widest level that has rows at all.
+    One row per segment that has any, largest first, summed over the widest level that has rows
+    at all. Where no listing lies in a zone, transactions and types are counted from the listings.
     """
     zone = market_zones.c
     widest = sa.select(_depth(zone.level)).order_by(_depth(zone.level)).limit(1)
@@ -99,7 +100,7 @@ def segment_counts(conn: Connection) -> list[Row]:
         .having(units > 0)
         .order_by(units.desc(), *keys)
     )
-    return _rows(conn, statement)
+    return _rows(conn, statement) or _unplaced_counts(conn)
 
 
 def level_counts(conn: Connection, segment: Segment) -> list[Row]:
@@ -216,6 +217,19 @@ def _rows(conn: Connection, statement: sa.Select[Any]) -> list[Row]:
 def _first(conn: Connection, statement: sa.Select[Any]) -> Row | None:
     row = conn.execute(statement).mappings().first()
     return None if row is None else dict(row)
+
+
+def _unplaced_counts(conn: Connection) -> list[Row]:
+    advert = market_listings.c
+    units = sa.func.count().label("units")
+    bands = [sa.literal(ALL).label("rooms_band"), sa.literal(ALL).label("age_band")]
+    statement = (
+        sa.select(advert.transaction, advert.type, *bands, units)
+        .where(advert.is_on_market.is_(True), advert.is_unit_lead.is_(True))
+        .group_by(advert.transaction, advert.type)
+        .order_by(units.desc(), advert.transaction, advert.type)
+    )
+    return _rows(conn, statement)
 
 
 def _depth(level: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:

@@ -1,5 +1,6 @@
 // The map with all that explains it: colours, legend, credits, what the pointer rests on.
 
+import { zonesOf } from "./bubbles.js";
 import { byId, el, show } from "./dom.js";
 import { featureOf } from "./gather.js";
 import { showCredits, showLegend } from "./legend.js";
@@ -8,6 +9,9 @@ import { onSchemeChange, palette } from "./palette.js";
 import { breaks, classOf, pickColours } from "./scale.js";
 import { count, day, moneyPerM2, words } from "./text.js";
 import { evidence } from "./zones.js";
+
+const PARTS_OF_CITIES = ["sector", "neighbourhood"];
+const REACH = 14; // widths of a middling zone: about a large city
 
 export function createAtlas({ onPick, onMoved }) {
   let view = null;
@@ -48,7 +52,7 @@ async function draw(map, found, before) {
 
 async function look(map, found, before) {
   if (found.state.map) await map.place(found.state.map);
-  else if (before?.zones.level !== found.zones.level) await map.fit(zonesToFit(found.zones.rows));
+  else if (before?.zones.level !== found.zones.level) await map.fit(zonesToFit(found));
 }
 
 function colour(map, { zones }) {
@@ -71,9 +75,17 @@ function colourFigure(rows) {
   return { currency: [...currencies][0] ?? "EUR", of: (row) => row.median_price_per_m2 };
 }
 
-function zonesToFit(rows) {
-  const known = rows.filter((row) => row.median_price_per_m2 !== null);
-  return new Set((known.length ? known : rows).map((row) => row.zone_id));
+// All zones with homes. Parts of cities that lie far apart: those of the city with most homes.
+function zonesToFit({ zones, shapes }) {
+  const sizes = new Map(zones.rows.filter((row) => row.n > 0).map((row) => [row.zone_id, row.n]));
+  if (!PARTS_OF_CITIES.includes(zones.level)) return new Set(sizes.keys());
+  const peopled = zonesOf(shapes.features).filter((zone) => sizes.has(zone.id));
+  const widths = peopled.map((zone) => zone.width).sort((a, b) => a - b);
+  const reach = REACH * (widths[Math.floor(widths.length / 2)] ?? 0);
+  const near = (zone) => peopled.filter(({ at }) => Math.hypot(at[0] - zone.at[0], at[1] - zone.at[1]) < reach);
+  const homes = (group) => group.reduce((sum, zone) => sum + sizes.get(zone.id), 0);
+  const groups = peopled.map(near).sort((a, b) => homes(b) - homes(a));
+  return new Set((groups[0] ?? []).map((zone) => zone.id));
 }
 
 function showTooltip(view, id, point) {

@@ -90,16 +90,19 @@ function placeName(ladder) {
   return ladder ? words.inZone(ladder.ladder[0].zone.name) : "";
 }
 
-function showOpening({ chosen, ladder, zones, overview }) {
+function showOpening({ chosen, ladder, zones, listings, overview }) {
   const noun = words.nouns[chosen.type] ?? words.nouns.all;
   const headline = words.headline[chosen.transaction](noun) + placeName(ladder);
   byId("headline").textContent = headline;
   document.title = `${headline} · imo360`;
-  byId("standfirst").textContent = standfirst(ladder ? ladder.ladder[0].figures : zones.whole, overview);
+  const date = day(overview.as_of_date);
+  const isUnplaced = !zones.levels.length && listings.count > 0;
+  byId("standfirst").textContent = isUnplaced
+    ? words.standfirstUnplaced(count(listings.count), date)
+    : standfirst(ladder ? ladder.ladder[0].figures : zones.whole, date);
 }
 
-function standfirst(row, overview) {
-  const date = day(overview.as_of_date);
+function standfirst(row, date) {
   if (!row || row.n === 0) return words.standfirstNone(date);
   if (row.median_price_per_m2 === null) return words.standfirstFew(count(row.n), date);
   const { median_price_per_m2: median, median_low: low, median_high: high, currency, n } = row;
@@ -108,9 +111,14 @@ function standfirst(row, overview) {
 
 function showPanel({ chosen, zones, ladder, months }) {
   const panel = byId("panel");
+  byId("mapping").hidden = !zones.levels.length && !ladder;
   if (ladder) {
     const { transaction } = chosen;
     showZone(panel, ladder.ladder, months.rows, { transaction, onPick: chooseZone, onClose: () => chooseZone(null) });
+    return;
+  }
+  if (!zones.levels.length) {
+    show(panel, el("p", { id: "panel-title" }, `${words.noZones} `, el("code", {}, "imo360 zones load FILE.geojson")));
     return;
   }
   showZoneList(panel, zones.rows, { onPick: chooseZone, onHover: (id) => atlas?.highlight(id) });

@@ -1,5 +1,6 @@
 // The map: zones as filled polygons on plain ground. Shapes change rarely, colours often.
 
+import { createBubbles, zonesOf } from "./bubbles.js";
 import { createZoneNames } from "./zone-names.js";
 
 const EMPTY = { type: "FeatureCollection", features: [] };
@@ -29,18 +30,16 @@ export function createMap(container, names, options) {
   map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-right");
   addHatch(map, options.palette());
   const labels = createZoneNames(map, names);
+  const bubbles = createBubbles(map, "bubbles");
   const painted = new Set();
   let shapes = EMPTY;
   let hovered = null;
   let picked = null;
   const loaded = new Promise((resolve) => map.once("load", resolve));
 
-  map.on("mousemove", "zones", (event) => hover(event.features[0]?.id ?? null, event.point));
-  map.on("mouseleave", "zones", () => hover(null));
-  map.on("click", (event) => {
-    const hit = map.queryRenderedFeatures(event.point, { layers: ["zones"] })[0];
-    options.onPick(hit ? hit.id : null);
-  });
+  map.on("mousemove", (event) => hover(zoneAt(event.point), event.point));
+  map.on("mouseout", () => hover(null));
+  map.on("click", (event) => options.onPick(zoneAt(event.point)));
   map.on("moveend", (event) => {
     if (event.originalEvent) options.onMoved(position());
   });
@@ -48,6 +47,12 @@ export function createMap(container, names, options) {
   function position() {
     const { lng, lat } = map.getCenter();
     return [map.getZoom().toFixed(2), lat.toFixed(4), lng.toFixed(4)].join("/");
+  }
+
+  function zoneAt(point) {
+    if (!map.isStyleLoaded()) return null;
+    const [top] = map.queryRenderedFeatures(point, { layers: ["bubbles", "zones"] });
+    return top?.properties.zone_id ?? null;
   }
 
   function mark(id, changes) {
@@ -72,7 +77,9 @@ export function createMap(container, names, options) {
       map.removeFeatureState({ source: "zones" });
       map.getSource("zones").setData(zones);
       map.getSource("context").setData(context ?? EMPTY);
-      labels.setZones(zones.features);
+      const drawn = zonesOf(zones.features);
+      labels.setZones(drawn);
+      bubbles.setZones(drawn);
     },
     // fills: zone_id -> colour, or null where there are too few homes for a figure
     async paint(fills) {
@@ -84,6 +91,7 @@ export function createMap(container, names, options) {
         painted.add(id);
       }
       labels.setFills(fills);
+      bubbles.setFills(fills);
     },
     // The zone being read about, whatever level it has; null for none.
     async pick(feature) {
@@ -126,6 +134,7 @@ function styleOf(colours) {
       zones: { type: "geojson", data: EMPTY, promoteId: "zone_id", tolerance: 0.1 },
       context: { type: "geojson", data: EMPTY, tolerance: 0.1 },
       picked: { type: "geojson", data: EMPTY, tolerance: 0.1 },
+      bubbles: { type: "geojson", data: EMPTY },
     },
     layers: [
       { id: "ground", type: "background", paint: { "background-color": colours.ground } },
@@ -138,12 +147,18 @@ function styleOf(colours) {
         "fill-opacity": ["case", STATE("few", false), 1, 0],
       }),
       layer("borders", "line", "zones", { "line-color": colours.border, "line-width": 0.7 }),
-      layer("context", "line", "context", { "line-color": colours.context, "line-width": 1.4 }),
+      layer("context", "line", "context", { "line-color": colours.context, "line-width": 1.1 }),
       layer("hovered", "line", "zones", {
         "line-color": colours.ink,
         "line-width": ["case", STATE("hovered", false), 1.4, 0],
       }),
       layer("picked", "line", "picked", { "line-color": colours.ink, "line-width": 2.6 }),
+      layer("bubbles", "circle", "bubbles", {
+        "circle-color": ["to-color", ["get", "colour"], colours.blank],
+        "circle-radius": ["case", ["has", "colour"], 8, 3.5],
+        "circle-stroke-color": ["case", ["has", "colour"], colours.border, colours.hatch],
+        "circle-stroke-width": 1.2,
+      }),
     ],
   };
 }

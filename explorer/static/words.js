@@ -29,6 +29,8 @@ const en = {
   standfirst: (median, low, high, n, date) =>
     `The median asking price is ${median} per m² (95% interval ${low} to ${high}), from ${n} homes on the market as of ${date}.`,
   standfirstFew: (n, date) => `Too few homes for a median: ${n} on the market as of ${date}, and 10 are needed.`,
+  standfirstUnplaced: (n, date) => `${n} homes are on the market as of ${date}, but none of them lies in a known zone, so there are no zone figures.`,
+  noZones: "No zone here has a home on the market. Zones that cover this market can be loaded with",
   standfirstNone: (date) => `No such home was on the market as of ${date}.`,
   mapTitle: "Median asking price per m², by zone",
   mapLabel: "Map of zones coloured by median asking price per m². The list of zones holds the same figures.",
@@ -155,6 +157,8 @@ const ro = {
   standfirst: (median, low, high, n, date) =>
     `Prețul median cerut este ${median} pe m² (interval de 95%: ${low} – ${high}), din ${n} locuințe aflate pe piață la ${date}.`,
   standfirstFew: (n, date) => `Prea puține locuințe pentru o mediană: ${n} pe piață la ${date}, iar minimul este 10.`,
+  standfirstUnplaced: (n, date) => `${n} locuințe sunt pe piață la ${date}, dar niciuna nu se află într-o zonă cunoscută, deci nu există cifre pe zone.`,
+  noZones: "Nicio zonă de aici nu are locuințe pe piață. Zone care acoperă această piață se încarcă cu",
   standfirstNone: (date) => `Nicio astfel de locuință pe piață la ${date}.`,
   mapTitle: "Prețul median cerut pe m², pe zone",
   mapLabel: "Harta zonelor colorate după prețul median cerut pe m². Lista zonelor conține aceleași cifre.",

@@ -1,9 +1,11 @@
 // Names of zones over the map, as page text: no fonts to download, and no name over another.
 
+import { DEGREES, SMALL_PX, WORLD_PX } from "./bubbles.js";
 import { el } from "./dom.js";
 
 const GAP = 3;
 const MOST = 60;
+const BELOW_PX = 17;
 
 export function createZoneNames(map, layer) {
   let zones = [];
@@ -26,24 +28,31 @@ export function createZoneNames(map, layer) {
   // Dearer zones first: they keep their name where two would touch.
   function place() {
     const { clientWidth: width, clientHeight: height } = layer;
+    const pixels = (WORLD_PX * 2 ** map.getZoom()) / DEGREES;
     const taken = [];
     for (const zone of zones) {
       const tag = tags.get(zone.id);
       const at = map.project(zone.at);
       const inside = at.x > 0 && at.y > 0 && at.x < width && at.y < height;
-      const box = inside && taken.length < MOST ? boxOf(tag, at) : null;
+      const box = inside && taken.length < MOST ? boxOf(tag, at, zone.width * pixels) : null;
       const fits = box && box.left > 0 && box.right < width && !taken.some((other) => touch(box, other));
-      tag.hidden = !fits || !wideEnough(map, zone, box);
+      tag.hidden = !fits;
       if (tag.hidden) continue;
       taken.push(box);
       tag.style.transform = `translate(${Math.round(box.left)}px, ${Math.round(box.top)}px)`;
     }
   }
 
-  function boxOf(tag, at) {
+  // A name much wider than its zone would seem to name the neighbours. A zone so small that it is
+  // a bubble has its name below, where it has a figure.
+  function boxOf(tag, at, zoneWidth) {
     tag.hidden = false;
     const { offsetWidth: wide, offsetHeight: tall } = tag;
-    return { left: at.x - wide / 2, right: at.x + wide / 2, top: at.y - tall / 2, bottom: at.y + tall / 2 };
+    const isBubble = zoneWidth < SMALL_PX;
+    tag.classList.toggle("below", isBubble);
+    if (isBubble ? !tag.hasAttribute("data-figure") : zoneWidth < wide) return null;
+    const middle = isBubble ? at.y + BELOW_PX : at.y;
+    return { left: at.x - wide / 2, right: at.x + wide / 2, top: middle - tall / 2, bottom: middle + tall / 2 };
   }
 
   function order() {
@@ -53,9 +62,9 @@ export function createZoneNames(map, layer) {
   }
 
   return {
-    setZones(features) {
+    setZones(found) {
       tags.clear();
-      zones = features.map((feature) => zoneOf(feature));
+      zones = [...found];
       for (const zone of zones) tags.set(zone.id, el("span", { hidden: true }, zone.name));
       layer.replaceChildren(...tags.values());
       order();
@@ -66,30 +75,11 @@ export function createZoneNames(map, layer) {
       for (const [id, tag] of tags) {
         const colour = fills.get(id);
         tag.className = colour ? (isDark(colour) ? "on-dark" : "on-light") : "";
+        tag.toggleAttribute("data-figure", Boolean(colour));
       }
       order();
     },
   };
-}
-
-function zoneOf(feature) {
-  const { zone_id: id, name, label } = feature.properties;
-  let [west, east] = [Infinity, -Infinity];
-  const widen = (part) => {
-    if (typeof part[0] === "number") {
-      west = Math.min(west, part[0]);
-      east = Math.max(east, part[0]);
-    } else part.forEach(widen);
-  };
-  widen(feature.geometry.coordinates);
-  return { id, name, at: label, west, east };
-}
-
-// A name much wider than its zone would seem to name the neighbours.
-function wideEnough(map, zone, box) {
-  const lat = zone.at[1];
-  const wide = map.project([zone.east, lat]).x - map.project([zone.west, lat]).x;
-  return wide * 0.98 > box.right - box.left;
 }
 
 // Perceived brightness of #rrggbb (weights of ITU-R BT.601), below the middle.

@@ -1,5 +1,6 @@
 """The page in a real browser: drawn, filtered, linked to, read by keyboard, never fooled."""
 
+import sqlite3
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -10,10 +11,11 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from explorer.app import create_explorer
+from store.database import warehouse_path
 from store.settings import Settings
 from tests.explorer.browser import Seen, opened_browser, opened_page
 from tests.explorer.served import served
-from tests.planted_market import plant_empty_home
+from tests.planted_market import plant_empty_home, plant_home
 
 pytestmark = pytest.mark.slow
 
@@ -108,6 +110,13 @@ def test_zone_is_chosen_on_the_map(seen: Seen) -> None:
     expect(page.locator("#panel-title")).to_have_text(name)
 
 
+def test_zones_too_small_to_see_become_bubbles(browser: Browser, address: str) -> None:
+    with opened_page(browser, f"{address}/?level=sector&map=7/44.44/26.09") as seen:
+        seen.wait_until_drawn()
+        expect(seen.page.locator(".zone-names .below:not([hidden])").first).to_be_visible()
+        assert seen.complaints == []
+
+
 def test_figures_on_the_page_are_those_of_the_api(seen: Seen, client: httpx.Client) -> None:
     shown = [
         (line.locator(".name").inner_text(), line.locator(".figure").inner_text())
@@ -184,6 +193,19 @@ def test_page_fits_its_screen(
         seen.keep(tmp_path, f"{device}-{scheme}")
         overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert seen.page.evaluate(overflow) <= 0
+        assert seen.complaints == []
+
+
+def test_market_outside_all_zones_still_lists_its_homes(browser: Browser, tmp_path: Path) -> None:
+    home = plant_home(tmp_path / "home", listings=60)
+    with sqlite3.connect(warehouse_path(home)) as writer:
+        writer.execute("DELETE FROM market_zones")
+    writer.close()
+    explorer = create_explorer(Settings(home=home.root))
+    with served(explorer) as client, opened_page(browser, f"{client.base_url}") as seen:
+        expect(seen.page.locator("#standfirst")).to_contain_text("none of them lies in a known")
+        expect(seen.page.locator("#panel code")).to_contain_text("imo360 zones load")
+        expect(seen.page.locator("#rows > tr")).to_have_count(25)
         assert seen.complaints == []
 
 

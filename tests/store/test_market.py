@@ -105,6 +105,18 @@ def test_segment_counts_agree_with_the_listings(conn: Connection) -> None:
     assert flats["units"] == listed
 
 
+def test_market_outside_all_zones_is_counted_from_its_listings(tmp_path: Path) -> None:
+    home = plant_home(tmp_path / "home", listings=60)
+    with sqlite3.connect(warehouse_path(home)) as writer:
+        writer.execute("DELETE FROM market_zones")
+    writer.close()
+    with reading(open_warehouse_reader(Settings(home=home.root))) as conn:
+        (largest, *_) = market.segment_counts(conn)
+        total = market.ranked_listings(conn, FLATS, ListingOrder.SCORE).total
+    assert (largest["transaction"], largest["type"]) == ("SALE", "APARTMENT")
+    assert largest["units"] == total
+
+
 @pytest.mark.parametrize(
     ("order", "key", "falling"),
     [
