@@ -83,9 +83,7 @@ def make(
         listings.describe(core, places, zones, pl.DataFrame(schema=IMAGE_SCHEMA), blank)
     )
     spells = history.spells(status_history)
-    zone_priors, month_priors = pricing.zone_priors(
-        described, spells, price_history, zones, blank
-    )
+    zone_priors, month_priors = pricing.zone_priors(described, spells, price_history, zones, blank)
     priced = _priced_homes(described, as_of_date)
     models, figures = _models(priced, blank)
     valuing = replace(
@@ -226,7 +224,7 @@ def _accuracy(rows: pl.DataFrame) -> dict[str, float | None]:
         "width_90_pct": accuracy.width_pct(value, *_interval(rows, "half_90")),
         "baseline_mdape_pct": accuracy.mdape_pct(baseline[known], price[known]),
     }
-    return {name: _stored(figure) for name, figure in figures.items()}
+    return {name: _stored(figure) for name, figure in figures.items()} | {"n": rows.height}
 
 
 def _interval(rows: pl.DataFrame, half: str) -> tuple[Numbers, Numbers]:

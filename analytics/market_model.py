@@ -40,6 +40,8 @@ FEATURES = (
     "neighbour_support",
 )
 MONTH = FEATURES.index("month")
+STEPS = 9
+"""Decimals of a level: prices in another unit of money must not choose other trees by a bit."""
 TINY = 1e-6
 """Least size of an error: keeps a market without any from dividing by zero."""
 
@@ -106,7 +108,8 @@ def fit(homes: pl.DataFrame, as_of_date: date, version: str) -> tuple[MarketMode
     homes = homes.filter(pl.col("type").is_in(sorted(types))).sort("unit_id", "id")
     fold = fold_numbers(homes["unit_id"], MODEL.folds)
     target = homes.select(_ln_price_per_m2()).to_series().to_numpy()
-    level = np.clip(target - _of_type(homes, types), -MODEL.level_limit, MODEL.level_limit)
+    relative = np.round(target - _of_type(homes, types), STEPS)
+    level = np.clip(relative, -MODEL.level_limit, MODEL.level_limit)
     around = surroundings.learn(homes, level, fold, MODEL.folds)
     known = _base_features(homes)
     near = surroundings.nearest(around, homes)
@@ -119,7 +122,7 @@ def fit(homes: pl.DataFrame, as_of_date: date, version: str) -> tuple[MarketMode
     ]
     predicted = _by_fold(levels, seen, fold)
     current = homes["is_on_market"].to_numpy()
-    error = np.abs(target - _of_type(homes, types) - predicted)
+    error = np.abs(relative - predicted)
     scales = [
         _fit_scale(seen[current & (fold != out)], error[current & (fold != out)])
         for out in range(MODEL.folds)

@@ -83,13 +83,13 @@ def market(count: int, seed: int = 1, rent_share: float = 0.3, factor: float = 1
     """
     rng = np.random.default_rng(seed)
     draw = _homes(rng, count, rent_share)
-    ask = np.exp(draw["ln_value"] + rng.normal(0, NOISE, count)) * factor
+    ask = np.round(np.exp(draw["ln_value"] + rng.normal(0, NOISE, count)), 2) * factor
     draw |= {"ask": ask, "value": np.exp(draw.pop("ln_value")) * factor}
     lives = _lives(rng, count)
     twice = np.arange(count) % 11 == 0
     rows = [_row(draw, lives, i) for i in range(count)]
     rows += [
-        {**_row(draw, lives, i), "external_id": f"again-{i}", "price": round(ask[i] * 1.01, 2)}
+        {**_row(draw, lives, i), "external_id": f"again-{i}", "price": float(ask[i]) + 10 * factor}
         for i in np.flatnonzero(twice)
     ]
     return _frames(rows)
@@ -152,7 +152,7 @@ def _row(draw: dict[str, Any], lives: dict[str, Any], i: int) -> dict[str, Any]:
         "began": began,
         "left": left if left <= AS_OF else None,
         "is_cut": bool(lives["is_cut"][i]) and min(started, lasts) > 4,
-        "price": round(float(draw["ask"][i]), 2),
+        "price": float(draw["ask"][i]),
         "value": float(draw["value"][i]),
         "rooms": int(draw["rooms"][i]),
         "area_m2": float(draw["area"][i]),

@@ -126,7 +126,7 @@ class TestModel:
 
     def test_intervals_cover_homes_that_come_later(self) -> None:
         # Many later homes judge one edition, so chance in the judging is small.
-        edition = make_edition(planted.market(4000, seed=4, rent_share=0.0))
+        edition = make_edition(planted.market(3000, seed=4, rent_share=0.0))
         later = planted.market(3000, seed=5, rent_share=0.0)
         rows = describe(later, edition)
         found = valuation.value_listings(edition, rows).join(rows.select("id", "price"), on="id")
@@ -137,7 +137,8 @@ class TestModel:
     def test_prices_twice_as_high_give_values_twice_as_high(self, modelled: World) -> None:
         twice = world_of(planted.market(1500, rent_share=0.4, factor=2.0)).values
         ratio = twice["value"].to_numpy() / modelled.values["value"].to_numpy()
-        assert float(np.abs(ratio - 2).max()) < 0.002 * 2
+        # Values are rounded to cents, and rents are some tens.
+        assert float(np.abs(ratio - 2).max()) < 0.001
 
     def test_any_batch_gives_the_same_values(self, modelled: World) -> None:
         parts = [
