@@ -1,0 +1,228 @@
+"""Killed at random, again and again: nothing acknowledged is missing, doubled or stale."""
+
+import http.client
+import json
+import os
+import random
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import flows.steps.worker
+from cli.free_port import free_port
+from cli.starting import start_home
+from flows.steps.reference import load_packaged
+from flows.steps.replay import replay
+from flows.steps.worker import start_worker
+from store.database import open_journal_database, open_warehouse_reader, reading, writing
+from store.digests import published_digests
+from store.frames import read_frame
+from store.journal import Journal, Sender
+from store.keys import create_key
+from store.raw_lake import RawLake
+from store.settings import Settings
+from store.tables import warehouse as tables
+from store.warehouse import LeaseLostError
+from tests.conftest import NOW, Ticking
+from tests.journeys.market import posts_of, send, synthetic
+from tests.journeys.server import await_health, command, kill, run
+from tests.listings import document
+
+KILLS = int(os.environ.get("IMO360_TEST_KILLS", "20"))
+HOT = 6
+PAUSE_SECONDS = 0.01
+"""Between posts: kills are to be many, not listings."""
+
+POINTS = (
+    "seal_planned", "seal_before_write", "seal_written", "seal_catalogued", "batch_read",
+    "before_publish", "published", "before_edition", "edition_made",
+)  # fmt: skip
+
+
+@dataclass
+class Partner:
+    """Posts without pause, hot keys again and cold keys once, and remembers what it was told."""
+
+    port: int
+    key: str
+    chance: random.Random
+    stop: threading.Event = field(default_factory=threading.Event)
+    acknowledged: dict[str, int] = field(default_factory=dict)
+    ids: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    sent_since: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    last_offset: int = 0
+    count: int = 0
+
+    def run(self) -> None:
+        connection: http.client.HTTPConnection | None = None
+        price = 10_000
+        while not self.stop.is_set():
+            price += 1
+            is_hot = self.chance.random() < 0.5
+            name = f"hot-{self.chance.randrange(HOT)}" if is_hot else f"cold-{price}"
+            self.sent_since[name].append(price)
+            connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+            try:
+                answer = self._post(connection, document(name, price=price))
+            except (OSError, http.client.HTTPException):
+                connection.close()
+                connection = None
+                time.sleep(0.02)
+                continue
+            self._note(name, price, answer)
+            self.stop.wait(PAUSE_SECONDS)
+        if connection is not None:
+            connection.close()
+
+    def _post(self, connection: http.client.HTTPConnection, body: dict[str, Any]) -> dict[str, Any]:
+        headers = {"X-API-Key": self.key, "Content-Type": "application/json"}
+        connection.request("POST", "/api/integration/estates", json.dumps(body), headers)
+        response = connection.getresponse()
+        content = response.read()
+        assert response.status in (200, 201), content
+        answer: dict[str, Any] = json.loads(content)
+        return answer
+
+    def _note(self, name: str, price: int, answer: dict[str, Any]) -> None:
+        self.count += 1
+        self.acknowledged[name] = price
+        self.sent_since[name].clear()
+        self.ids[name].add(answer["id"])
+        self.last_offset = max(self.last_offset, int(answer["eventId"][:12], 16))
+
+
+def expect_kept(settings: Settings, partner: Partner) -> None:
+    """Compare the core tables with what the partner was told."""
+    with reading(open_warehouse_reader(settings)) as connection:
+        listings = read_frame(connection, tables.core_listings)
+    stored = {row["external_id"]: row for row in listings.iter_rows(named=True)}
+    assert listings["external_id"].n_unique() == listings.height, "doubled"
+    missing = set(partner.acknowledged) - set(stored)
+    assert not missing, f"missing: {sorted(missing)[:5]}"
+    for name, price in partner.acknowledged.items():
+        # A post that was cut off before its answer may or may not have been kept.
+        assert stored[name]["price"] in (price, *partner.sent_since[name]), f"stale: {name}"
+        assert {stored[name]["id"]} == partner.ids[name], f"another id: {name}"
+
+
+@pytest.mark.slow
+def test_kills_of_api_and_worker_lose_double_and_stale_nothing(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    start_home(settings)
+    with writing(open_journal_database(settings)) as connection:
+        key = create_key(connection, "Test", ["publish.estates"], None, None, NOW)
+    port, chance = free_port(), random.Random(11)
+    partner = Partner(port, key, random.Random(12))
+    begun = time.monotonic()
+    thread = threading.Thread(target=partner.run)
+    api = command("serve", "--port", str(port), home=settings.home)
+    worker = command("work", home=settings.home)
+    await_health(f"http://127.0.0.1:{port}")
+    thread.start()
+    try:
+        for turn in range(KILLS):
+            time.sleep(chance.uniform(0.2, 1.6))
+            if turn % 2:
+                kill(api)
+                api = command("serve", "--port", str(port), home=settings.home)
+                await_health(f"http://127.0.0.1:{port}")
+            else:
+                time.sleep(chance.uniform(0.0, 2.5))  # a worker needs some seconds to start
+                kill(worker)
+                worker = command("work", home=settings.home)
+    finally:
+        partner.stop.set()
+        thread.join()
+        kill(worker)
+        kill(api)
+    killed = time.monotonic()
+    done = run("refresh", home=settings.home)
+    assert done.returncode == 0, done.stderr
+    assert partner.count > 20 * KILLS
+    expect_kept(settings, partner)
+    lake = RawLake(settings)
+    offsets = lake.read(0, 10_000_000, ["event_offset"]).column(0).to_pylist()
+    assert offsets == list(range(1, len(offsets) + 1))
+    assert len(offsets) >= partner.last_offset
+    print(
+        f"{KILLS} kills in {killed - begun:.0f} s, {partner.count} acknowledged, "
+        f"{len(partner.acknowledged)} listings, refreshed in {time.monotonic() - killed:.0f} s"
+    )
+
+
+class CrashError(BaseException):
+    """Ends the worker at a point; what it had in memory is gone."""
+
+
+@pytest.mark.slow
+def test_a_crash_at_any_point_leaves_the_tables_of_an_undisturbed_run(
+    settings: Settings, journal: Journal, sender: Sender, clock: Ticking,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    load_packaged(settings, clock())
+    posts = posts_of(synthetic(60).events, clock.now)
+    rest = list(POINTS)
+    chance = random.Random(5)
+    hits = defaultdict(int)
+
+    def crash(point: str) -> None:
+        if rest and point == rest[0]:
+            rest.pop(0)
+            hits[point] += 1
+            raise CrashError(point)
+
+    monkeypatch.setattr(flows.steps.worker, "crash_at", crash)
+    start, more = 0, len(posts) // (len(POINTS) + 3)
+    while start < len(posts):
+        send(journal, sender, posts[start : start + more])
+        start += more
+        worker = start_worker(settings, "test", clock)
+        assert worker is not None
+        if chance.random() < 0.5:
+            rest.sort(key=lambda point: chance.random())
+        try:
+            worker.drain()
+        except CrashError:
+            pass
+        finally:
+            worker.close()
+    while True:
+        worker = start_worker(settings, "test", clock)
+        assert worker is not None
+        try:
+            worker.drain()
+            break
+        except CrashError:
+            continue
+        finally:
+            worker.close()
+    incremental = published_digests(open_warehouse_reader(settings))
+    replay(settings, clock)
+    assert published_digests(open_warehouse_reader(settings)) == incremental
+    assert len(hits) >= len(POINTS) - 2, hits
+
+
+def test_a_worker_that_slept_past_its_lease_cannot_write(
+    settings: Settings, journal: Journal, sender: Sender, clock: Ticking
+) -> None:
+    load_packaged(settings, clock())
+    send(journal, sender, posts_of(synthetic(60).events, clock.now)[:20])
+    sleeper = start_worker(settings, "sleeper", clock)
+    assert sleeper is not None
+    assert start_worker(settings, "second", clock) is None
+    sleeper.lease.release()
+    taker = start_worker(settings, "taker", clock)
+    assert taker is not None
+    with pytest.raises(LeaseLostError, match="taken over"):
+        sleeper.cycle()
+    assert taker.cycle() is not None
+    with reading(taker.engine) as connection:
+        versions = read_frame(connection, tables.core_listing_versions)
+    assert versions.select(pl.struct("id", "revision").is_unique().all()).item()
+    taker.close()
