@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from sqlalchemy.engine import Engine
-from sqlalchemy.sql.base import Executable
+from sqlalchemy.sql.expression import ClauseElement
 
 from store.database import driver_sql
 
@@ -29,7 +29,7 @@ class Writer:
         self._driver = cast(Any, self._held.driver_connection)
         self._begin = _BEGIN[engine.dialect.name]
 
-    def compile(self, statement: Executable) -> str:
+    def compile(self, statement: ClauseElement) -> str:
         """Return the statement's text for this driver, positions for its parameters."""
         return driver_sql(statement, self._engine)
 
