@@ -156,8 +156,19 @@ class ScoreWeights:
     """Of two equal homes the better known one is the better choice."""
 
 
+@dataclass(frozen=True)
+class ScoreRules:
+    """What may be scored at all."""
+
+    most_ask_to_value: float = 2.5
+    """An ask this many times its value, or this small a part of it, is a slip of the keyboard (a
+    digit of the price or the area) far more often than a bargain; on the synthetic market no
+    sound advert is that far off."""
+
+
 FIGURES = FigureRules()
 MODEL = ModelRules()
 LADDER = LadderRules()
 YIELD = YieldRules()
 WEIGHTS = ScoreWeights()
+SCORE = ScoreRules()

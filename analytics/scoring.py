@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from analytics import ladder
-from analytics.assumptions import WEIGHTS, YIELD
+from analytics.assumptions import SCORE, WEIGHTS, YIELD
 from analytics.frozen import Edition, Ranks
 from analytics.listings import market_country, rate_frame
 from analytics.valuation import predict_rents
@@ -27,6 +27,7 @@ PARTS = {
 """Part -> measure it ranks, +1 when more is better or -1, weight."""
 
 BELOW_N_MIN = "below_n_min"
+PRICE_OUT_OF_LINE = "price_out_of_line"
 
 MARKET_SCORE_COLUMNS = (
     "id",
@@ -55,7 +56,8 @@ def score_listings(
 
     `valuations` are those of these listings. A part without its measure is null and left out
     of the weighted mean. The score is null, with the valuation's reason, without a value, and
-    with below_n_min when fewer than N_MIN homes of the market were there to rank it among.
+    with below_n_min when fewer than N_MIN homes of the market were there to rank it among, and
+    with price_out_of_line when the ask is too far from the value to be meant.
     """
     measured = measures(edition, listings, valuations)
     parts = _percentiles(measured, edition.ranks)
@@ -96,6 +98,7 @@ def measures(edition: Edition, listings: pl.DataFrame, valuations: pl.DataFrame)
     values = valuations.select(
         "id",
         "z_score",
+        (1 + pl.col("gap_pct") / 100).alias("ask_to_value"),
         ((pl.col("high_90") - pl.col("low_90")) / pl.col("value")).round(6).alias("uncertainty"),
         pl.col("reason").alias("value_reason"),
     )
@@ -114,7 +117,9 @@ def rank_tables(measured: pl.DataFrame) -> dict[tuple[str, str], Ranks]:
 
     A part is in a segment's table only with at least N_MIN homes.
     """
-    leads = measured.filter(pl.col("is_unit_lead") & pl.col("z_score").is_not_null())
+    leads = measured.filter(
+        pl.col("is_unit_lead") & pl.col("z_score").is_not_null() & _is_in_line()
+    )
     every = leads.with_columns(pl.lit(ALL).alias("type"))
     tables = {}
     for rows in (leads, every):
@@ -164,15 +169,22 @@ def _weight(part: str) -> str:
 
 
 def _score() -> pl.Expr:
-    has_value = pl.col("gap_part").is_not_null()
+    has_value = pl.col("gap_part").is_not_null() & _is_in_line()
     weighed = pl.sum_horizontal(pl.col(part) * pl.col(_weight(part)) for part in PARTS)
     weights = pl.sum_horizontal(_weight(part) for part in PARTS)
     return pl.when(has_value).then((weighed / weights).round(4)).alias("score")
 
 
+def _is_in_line() -> pl.Expr:
+    """Tell whether an ask is near enough to its value to be an ask and no slip."""
+    most = SCORE.most_ask_to_value
+    return pl.col("ask_to_value").is_between(1 / most, most).fill_null(value=True)
+
+
 def _reason() -> pl.Expr:
     unscored = pl.col("score").is_null()
-    why = pl.coalesce("value_reason", pl.lit(BELOW_N_MIN))
+    out_of_line = pl.when(~_is_in_line()).then(pl.lit(PRICE_OUT_OF_LINE))
+    why = pl.coalesce("value_reason", out_of_line, pl.lit(BELOW_N_MIN))
     return pl.when(unscored).then(why).alias("reason")
 
 

@@ -12,13 +12,6 @@ from store.frames import conform
 from store.shapes.vocabulary import CLOSED, LEFT, ON_MARKET, Status
 from store.tables import warehouse as tables
 
-CARRIED = (
-    "first_effective_at", "status_since", "spell", "spell_started_at", "first_price_eur",
-    "price_cuts", "last_cut_at", "last_cut_pct",
-)  # fmt: skip
-"""Columns of core_listings that depend on more than the newest version."""
-
-
 @dataclass(frozen=True)
 class Collapsed:
     """Rows to write: current state (one per listing) and history (one per change)."""
@@ -123,8 +116,10 @@ def _stretches() -> list[pl.Expr]:
         .otherwise("status_since").forward_fill().over("id").alias("status_since"),
         pl.when(begins).then("effective_at").otherwise("spell_started_at")
         .forward_fill().over(stretch).alias("spell_started_at"),
-        pl.when(begins).then("price_eur").otherwise("first_price_eur")
-        .first().over(stretch).alias("first_price_eur"),
+        pl.when(begins).then("price").otherwise("first_price")
+        .first().over(stretch).alias("first_price"),
+        pl.when(begins).then("currency").otherwise("first_currency")
+        .first().over(stretch).alias("first_currency"),
         (is_cut.cast(pl.Int64).cum_sum().over(stretch)
          + pl.col("price_cuts").first().over(stretch).fill_null(0)).alias("price_cuts"),
         pl.when(is_cut).then("effective_at").otherwise("last_cut_at")

@@ -101,7 +101,8 @@ core_listings = sa.Table(
         "spell", "1 for the first time on the market, counted up when it returns", nullable=False
     ),
     instant("spell_started_at", "effective time at which this spell began", nullable=False),
-    number("first_price_eur", "asking price at the start of this spell"),
+    number("first_price", "asking price at the start of this spell, in first_currency"),
+    text("first_currency", "its currency"),
     integer("price_cuts", "number of price cuts in this spell", nullable=False),
     instant("last_cut_at", "effective time of the newest price cut in this spell"),
     number("last_cut_pct", "size of the newest cut, % of the price before, positive"),
@@ -378,7 +379,7 @@ market_valuations = sa.Table(
     number("z_score", "ln(price / value) / sigma"),
     text("label", "under_priced, fair or over_priced against the 80 % interval"),
     text("grade", "by width of the 90 % interval: A <= 20 %, B <= 35 %, C <= 55 %, else D"),
-    text("basis", "model, or the zone level whose median was used"),
+    text("basis", "model, or the zone level whose median was used; null without a value"),
     text("basis_zone_id", "zone of that median; null for model"),
     integer("n", "units behind the value", nullable=False),
     text("reason", "why there is no value"),
@@ -443,7 +444,7 @@ def _asking() -> list[sa.Column[Any]]:
         number("median_price", "median asking price"),
         number("median_price_eur_per_m2", "median in euro at the edition's rate"),
         number("shrunk_price_per_m2", "median shrunk to the parent zone, k = 20"),
-        text("basis", "own, or the level of the zone that lent its figure", nullable=False),
+        text("basis", "own, the level of the zone that lent its figure, or none", nullable=False),
         text("reason", "why the median is null: below_n_min"),
     ]
 

@@ -220,7 +220,8 @@ CORE_SCHEMA = {
     "status_since": INSTANT,
     "spell": pl.Int64,
     "spell_started_at": INSTANT,
-    "first_price_eur": pl.Float64,
+    "first_price": pl.Float64,
+    "first_currency": pl.String,
     "price_cuts": pl.Int64,
     "last_cut_pct": pl.Float64,
 }
@@ -299,7 +300,8 @@ def _completed(number: int, given: dict[str, Any]) -> dict[str, Any]:
         "effective_at": last,
         "status_since": left or began,
         "spell_started_at": began,
-        "first_price_eur": first and first / PER_EUR[row["currency"]],
+        "first_price": first,
+        "first_currency": row["currency"],
         "price_cuts": int(row["is_cut"]),
         "last_cut_pct": 5.0 if row["is_cut"] else None,
     }

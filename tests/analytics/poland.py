@@ -75,7 +75,8 @@ def flats() -> pl.DataFrame:
             pl.lit(0, dtype=pl.Int64).alias("image_count"),
             *(pl.lit(POSTED).cast(INSTANT).alias(name) for name in INSTANTS),
             pl.lit(1, dtype=pl.Int64).alias("spell"),
-            (price / 4.3).alias("first_price_eur"),
+            price.alias("first_price"),
+            pl.lit("PLN").alias("first_currency"),
             pl.lit(0, dtype=pl.Int64).alias("price_cuts"),
             pl.lit(None, dtype=pl.Float64).alias("last_cut_pct"),
         )

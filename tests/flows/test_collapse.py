@@ -67,7 +67,7 @@ def test_cuts_belong_to_their_spell() -> None:
     listing = state(rows)
     assert listing["price_cuts"] == 1
     assert listing["last_cut_pct"] == 25.0
-    assert listing["first_price_eur"] == 80_000
+    assert (listing["first_price"], listing["first_currency"]) == (80_000, "EUR")
     assert listing["spell_started_at"] == listing["status_since"]
 
 
