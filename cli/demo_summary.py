@@ -38,7 +38,6 @@ def print_summary(
             for table in (
                 tables.market_listings, tables.market_valuations, tables.market_scores,
                 tables.market_zones, tables.core_listing_images, tables.core_refusals,
-                tables.market_runs,
             )
         }  # fmt: skip
     OUT.rule("imo360 demo: a synthetic market, no real homes or people")
@@ -48,7 +47,7 @@ def print_summary(
     OUT.print(_scores(frames["market_listings"], frames["market_scores"],
                       frames["market_valuations"]))  # fmt: skip
     OUT.print(_accuracy(frames["market_listings"], frames["market_valuations"], market.truth))
-    _print_freshness(frames["market_runs"], delays)
+    _print_freshness(delays)
     _print_next(settings)
 
 
@@ -149,15 +148,13 @@ def _judge(part: pl.DataFrame) -> list[str]:
     ]  # fmt: skip
 
 
-def _print_freshness(runs: pl.DataFrame, delays: Sequence[float]) -> None:
+def _print_freshness(delays: Sequence[float]) -> None:
     if delays:
         middle, late = np.quantile(delays, [0.5, 0.95])
         OUT.print(
             f"From post to published, {len(delays)} single changes beside a running worker: "
             f"median {middle * 1000:.0f} ms, 95 % within {late * 1000:.0f} ms."
         )
-    events = int(runs["events"].sum())
-    OUT.print(f"{runs.height} publications so far carried {events:,} events.")
 
 
 def _print_next(settings: Settings) -> None:

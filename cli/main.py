@@ -243,7 +243,8 @@ def run() -> None:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s"
     )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for noisy in ("alembic", "httpx", "prefect"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     from cli.refusals import refusal_line
 
     try:
