@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cli.free_port import free_port, listen
 from cli.options import environment_for
@@ -27,6 +27,8 @@ from store.settings import Settings
 LOG = logging.getLogger("imo360.serve")
 
 RESTART_SECONDS = 2.0
+
+EXPLORER_PATHS = ("/static/", "/images/", "/api/market/", "/favicon")
 
 
 class Sealer:
@@ -87,11 +89,23 @@ class ChildWorker:
                 self._stop.wait(RESTART_SECONDS)
 
 
-def build_app(settings: Settings) -> FastAPI:
-    """Return the API with the explorer mounted below it."""
-    app = create_app(settings)
-    app.mount("/", create_explorer(settings))
-    return app
+def build_app(settings: Settings) -> ASGIApp:
+    """Return the API with the explorer beside it, told apart by the path.
+
+    Not a mount at "/": it would match whatever the API's routes do not, and answer the
+    explorer's 404 where the API owes a 405.
+    """
+    api, explorer = create_app(settings), create_explorer(settings)
+
+    async def route(scope: Scope, receive: Receive, send: Send) -> None:
+        is_looking = scope["type"] == "http" and _is_explorers(scope["path"])
+        await (explorer if is_looking else api)(scope, receive, send)
+
+    return route
+
+
+def _is_explorers(path: str) -> bool:
+    return path == "/" or path.startswith(EXPLORER_PATHS)
 
 
 def serve_alone(settings: Settings) -> int:
