@@ -5,7 +5,8 @@ times as much on a thread that the serving process needs.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, chain
 from typing import Any
 
 import msgspec
@@ -48,22 +49,35 @@ REFUSAL_SCHEMA = pa.schema(
     ]
 )
 
+SLICE_ROWS = 500
+"""Rows built at a time: a column of one Arrow array holds 2 GiB, a body up to 2 MiB."""
+
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def event_table(names: Sequence[str], rows: Sequence[Row]) -> pa.Table:
     """Return ingest_events rows (of these columns, as the driver gives them) as EVENT_SCHEMA."""
+    return pa.concat_tables([_events(names, part) for part in _slices(rows)])
+
+
+def refusal_table(names: Sequence[str], rows: Sequence[Row]) -> pa.Table:
+    """Return ingest_refusals rows (of these columns, as the driver gives them)."""
+    return pa.concat_tables(
+        [_table(_opened(names, part), REFUSAL_SCHEMA) for part in _slices(rows)]
+    )
+
+
+def _slices(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    return (rows[start : start + SLICE_ROWS] for start in range(0, len(rows), SLICE_ROWS))
+
+
+def _events(names: Sequence[str], rows: Sequence[Row]) -> pa.Table:
     columns = _opened(names, rows)
     columns["fields_present"] = [
         sorted(_members(payload)) if kind == "listing" else None
         for kind, payload in zip(columns["kind"], columns["payload"], strict=True)
     ]
     return _table(columns, EVENT_SCHEMA)
-
-
-def refusal_table(names: Sequence[str], rows: Sequence[Row]) -> pa.Table:
-    """Return ingest_refusals rows (of these columns, as the driver gives them)."""
-    return _table(_opened(names, rows), REFUSAL_SCHEMA)
 
 
 def _opened(names: Sequence[str], rows: Sequence[Row]) -> Columns:
@@ -80,13 +94,30 @@ def _opened(names: Sequence[str], rows: Sequence[Row]) -> Columns:
 
 
 def _table(columns: Columns, schema: pa.Schema) -> pa.Table:
-    return pa.table([_array(columns[field.name], field.type) for field in schema], schema=schema)
+    arrays = [
+        _lists(columns[field.name]) if pa.types.is_list(field.type)
+        else _array(columns[field.name], field.type)
+        for field in schema
+    ]  # fmt: skip
+    return pa.table(arrays, schema=schema)
 
 
-def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    # SQLite's driver gives truths as 0 and 1, instants as text; PostgreSQL's gives both as such.
-    if pa.types.is_boolean(kind):
-        return pa.array([bool(value) for value in values], kind)
-    if pa.types.is_timestamp(kind) and isinstance(values[0], str):
-        return pa.array(values, pa.string()).cast(kind)
-    return pa.array(values, kind)
+def _array(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
+    # Through text, because pa.array imports pandas (half a second, 48 MiB) to see whether it was
+    # given some, and this runs in the serving process. Text is also what SQLite keeps instants in.
+    builder = pa.lib.StringBuilder()
+    builder.append_values([_text(value) for value in values])
+    return builder.finish().cast(kind)
+
+
+def _text(value: Any) -> str | bytes | None:
+    return value if value is None or isinstance(value, str | bytes) else str(value)
+
+
+def _lists(values: Sequence[Sequence[str] | None]) -> pa.Array:
+    ends = list(accumulate((len(value or ()) for value in values), initial=0))
+    starts = [None if value is None else end for value, end in zip(values, ends, strict=False)]
+    texts = chain.from_iterable(value or () for value in values)
+    return pa.ListArray.from_arrays(
+        _array([*starts, ends[-1]], pa.int32()), _array(texts, pa.string())
+    )

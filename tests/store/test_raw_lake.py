@@ -1,15 +1,18 @@
 """The lake: contiguous files, the same bytes after any crash, readers that see whole files only."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
 import store.raw_lake
 from store.database import open_journal_database, writing
-from store.journal import Journal, Sender
+from store.journal import Journal, Sender, append_event
 from store.raw_lake import LakeDamagedError, RawLake
 from store.settings import Settings
 from store.tables.journal import ingest_events, ingest_lake_files
@@ -145,3 +148,37 @@ def test_a_hole_in_the_journal_stops_sealing(
         connection.execute(sa.delete(ingest_events).where(ingest_events.c.event_offset == 2))
     with pytest.raises(LakeDamagedError, match="holds 2 of the events 1-3"):
         lake.seal(clock())
+
+
+def test_facts_and_refusals_keep_their_nulls_and_codes(
+    journal: Journal, sender: Sender, lake: RawLake, settings: Settings,
+    clock: Callable[[], datetime],
+) -> None:  # fmt: skip
+    fill(journal, sender, 1)
+    append_event(settings, "rates_loaded", {"sha256": "0"}, clock())
+    fill(journal, sender, 600, start=1)
+    journal.refuse(sender, ["too_large"], b"\xff{").result(timeout=10)
+    lake.seal(clock())
+    rows = lake.read(0, 1000).to_pylist()
+    assert [row["fields_present"] is None for row in rows[:3]] == [False, True, False]
+    assert rows[1]["listing_id"] is None
+    assert rows[1]["payload"] == b'{"sha256":"0"}'
+    assert rows[2]["received_at"] > rows[0]["received_at"]
+    assert all(row["is_changed"] is True for row in rows)
+    assert rows[601]["external_id"] == "x600"
+    (refused,) = pq.read_table(settings.home / "lake" / "refusals").to_pylist()
+    assert (refused["payload"], refused["codes"]) == (b"\xff{", '["too_large"]')
+
+
+def test_sealing_loads_no_pandas(journal: Journal, sender: Sender, settings: Settings) -> None:
+    fill(journal, sender, 3)
+    code = (
+        "import sys; from datetime import UTC, datetime; from pathlib import Path\n"
+        "from store.raw_lake import RawLake; from store.settings import Settings\n"
+        "lake = RawLake(Settings(home=Path(sys.argv[1])))\n"
+        "print(lake.seal(datetime.now(UTC)), 'pandas' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(settings.home)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "3 False\n"
