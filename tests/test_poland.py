@@ -12,6 +12,8 @@ from store.reference import zones_from_geojson
 from store.shapes.checks import check
 from tests.poland import CITY_NAMES, city_zones, snapshot_path, snapshot_payloads, snapshot_rows
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 

@@ -181,6 +181,7 @@ text = st.one_of(st.none(), st.lists(words, max_size=4).map(" ".join), st.text(m
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(text, text, text), min_size=1, max_size=8))
+@pytest.mark.slow
 def test_a_row_does_not_depend_on_its_neighbours(
     rows: list[tuple[str | None, str | None, str | None]],
 ) -> None:

@@ -19,6 +19,8 @@ from store.objects import ObjectStore, open_objects, picture_path
 from store.pictures import PictureProblem, PictureReason, Rendered
 from tests.flows.picture_server import BODIES, SECRET, PictureServer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def server() -> Iterator[PictureServer]:

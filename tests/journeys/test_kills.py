@@ -127,8 +127,8 @@ def test_kills_of_api_and_worker_lose_double_and_stale_nothing(tmp_path: Path) -
     thread.start()
     try:
         for turn in range(KILLS):
-            time.sleep(chance.uniform(0.2, 1.6))
-            if turn % 2:
+            time.sleep(chance.uniform(0.1, 0.9))
+            if turn % 4:
                 kill(api)
                 api = command("serve", "--port", str(port), home=settings.home)
                 await_health(f"http://127.0.0.1:{port}")
