@@ -147,6 +147,7 @@ def test_signals_climb_to_the_zone_that_has_them(thin: World) -> None:
     rows = scored(replace(thin, edition=replace(thin.edition, signals=only)))
     places = rows.join(thin.listings.select("id", "city_id"), on="id")
     bases = dict(places.select("city_id", "liquidity_basis").unique().rows())
+    assert bases == {"a.c": "city", "b.c": "country"}
 
 
 def test_an_ask_with_a_digit_too_few_is_no_bargain(thin: World) -> None:
