@@ -2,13 +2,13 @@
 
 It gives ids and revisions, merges patches and turns each post into one event that carries the
 whole document after it. A turn looks up what its posts need, decides them one by one in memory
-and writes once at its end. Nothing is remembered from one transaction to the next: other
-processes write the same tables.
+and writes once at its end. Other processes write the same tables: what is remembered from one
+transaction to the next holds only while the database says that nobody else committed.
 """
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ from store.shapes.merge import effective_at, merge
 from store.shapes.posts import Accepted, Post, Rejected, Sender, Verdict
 from store.shapes.vocabulary import Status
 from store.shapes.wire import REQUIRED_ON_CREATE
-from store.tables.columns import instant_text
+from store.tables.columns import instant_text, parse_instant
 from store.tables.journal import (
     ingest_counters,
     ingest_events,
@@ -50,18 +50,42 @@ class Register:
         self.encode = msgspec.json.Encoder().encode
         self.decode = msgspec.json.Decoder().decode
         self.sql = {name: self.writer.compile(each) for name, each in _STATEMENTS.items()}
+        self.sized = {name: self.writer.compile_sizes(each) for name, each in _SIZED.items()}
+        self._facts: _Facts | None = None
 
     @contextmanager
     def turn(self, now: datetime) -> Iterator["Turn"]:
         """Open a transaction; what the turn decided is durable when the block has ended."""
+        kept, self._facts = self._facts, None
         with self.writer.transaction():
-            turn = Turn(self, now)
+            is_alone = self.writer.is_alone()
+            facts = kept if kept is not None and is_alone else _Facts(self._read_counters())
+            turn = Turn(self, facts, now)
             yield turn
             turn.write()
+        # Only now: after a rollback, what the turn noted is not what is stored.
+        self._facts = facts
 
     def close(self) -> None:
         """Give the connection back."""
         self.writer.close()
+
+    def _read_counters(self) -> dict[str, int]:
+        return dict(self.writer.all(self.sql["counters"]))
+
+
+class _Facts:
+    """What is stored of counters, keys and owners, as far as it was asked.
+
+    Kept from one transaction to the next for as long as nobody else commits.
+    """
+
+    __slots__ = ("counters", "key_ends", "owners")
+
+    def __init__(self, counters: dict[str, int]) -> None:
+        self.counters = counters
+        self.key_ends: dict[int, tuple[datetime, ...] | None] = {}
+        self.owners: dict[str, int | None] = {}
 
 
 class _Known:
@@ -81,22 +105,22 @@ class _Known:
 class Turn:
     """The posts of one transaction: `look_up`, then `take` each; `Register.turn` writes."""
 
-    def __init__(self, register: Register, now: datetime) -> None:
+    def __init__(self, register: Register, facts: _Facts, now: datetime) -> None:
         self._codec = register.codec
         self._encode = register.encode
         self._decode = register.decode
         self._writer = register.writer
         self._sql = register.sql
+        self._sized = register.sized
+        self._facts = facts
         self._now = now
         self._now_text = instant_text(now)
         self._known: dict[Key, _Known | None] = {}
-        self._owners: dict[str, int | None] = {}
         self._claims: list[Row] = []
-        self._live_keys: dict[int, bool] = {}
         self._events: list[Row] = []
         self._refusals: list[Row] = []
-        self._before: dict[str, int] = dict(self._all("counters"))
-        self._counters = dict(self._before)
+        self._counters = facts.counters
+        self._before = dict(facts.counters)
 
     def look_up(self, posts: Iterable[Post]) -> None:
         """Read what is stored of these posts' listings and of their providers' owners.
@@ -104,11 +128,16 @@ class Turn:
         In key order: databases that lock rows must meet them in one order.
         """
         keys = {(post.provider_identifier, post.external_id) for post in posts}
-        for key in sorted(keys - self._known.keys()):
-            self._known[key] = self._find(key)
-        for provider in sorted({provider for provider, _ in keys} - self._owners.keys()):
+        self._known = dict.fromkeys(keys)
+        for provider, external, id, revision, body in self._writer.find(
+            self._sized["listings"], sorted(keys)
+        ):
+            _, encoded = self._codec.unpack(body)
+            known = _Known(id, revision, self._decode(encoded), encoded)
+            self._known[provider, external] = known
+        for provider in sorted({provider for provider, _ in keys} - self._facts.owners.keys()):
             owner = self._first("owner", (provider,))
-            self._owners[provider] = None if owner is None else owner[0]
+            self._facts.owners[provider] = None if owner is None else owner[0]
 
     def take(self, sender: Sender, post: Post) -> Verdict:
         """Decide one post that was looked up: key, ownership, order, merge; queue its event."""
@@ -167,61 +196,53 @@ class Turn:
 
     def write(self) -> None:
         """Write everything queued."""
-        self._write("add_event", self._events)
-        self._write("add_refusal", self._refusals)
+        writer, sized = self._writer, self._sized
+        writer.insert(sized["add_events"], self._events)
+        writer.insert(sized["add_refusals"], self._refusals)
         touched = [(key, known) for key, known in self._known.items() if known and known.is_touched]
-        self._write("add_listing", [
-            (known.id, *key, known.revision, self._packed(known))
-            for key, known in touched if known.is_new
-        ])  # fmt: skip
-        self._write("move_listing", [
-            (known.revision, self._packed(known), known.id)
-            for _, known in touched if not known.is_new
-        ])  # fmt: skip
-        self._write("add_provider", self._claims)
-        self._write("move_counter", [
-            (value, name) for name, value in self._counters.items() if value != self._before[name]
-        ])  # fmt: skip
+        new = [(known.id, *key, known.revision, self._packed(known))
+               for key, known in touched if known.is_new]  # fmt: skip
+        writer.insert(sized["add_listings"], new)
+        old = [(known.revision, self._packed(known), known.id)
+               for _, known in touched if not known.is_new]  # fmt: skip
+        writer.update(self._sql["move_listing"], old)
+        writer.insert(sized["add_providers"], self._claims)
+        moved = [(value, name) for name, value in self._counters.items()
+                 if value != self._before[name]]  # fmt: skip
+        writer.update(self._sql["move_counter"], moved)
 
     def _packed(self, known: _Known) -> bytes:
         return self._codec.pack(b"", known.encoded)
 
-    def _write(self, name: str, rows: list[Row]) -> None:
-        self._writer.write(self._sql[name], rows)
-
     def _first(self, name: str, parameters: Row) -> Row | None:
         return self._writer.first(self._sql[name], parameters)
-
-    def _all(self, name: str) -> Any:
-        return self._writer.all(self._sql[name])
-
-    def _find(self, key: Key) -> _Known | None:
-        row = self._first("listing", key)
-        if row is None:
-            return None
-        id, revision, body = row
-        _, encoded = self._codec.unpack(body)
-        return _Known(id, revision, self._decode(encoded), encoded)
 
     def _next(self, counter: str) -> int:
         self._counters[counter] += 1
         return self._counters[counter]
 
     def _is_live(self, key_id: int) -> bool:
-        if key_id not in self._live_keys:
-            row = self._first("live_key", (key_id, self._now_text, self._now_text))
-            self._live_keys[key_id] = row is not None
-        return self._live_keys[key_id]
+        ends = self._facts.key_ends
+        if key_id not in ends:
+            row = self._first("key_ends", (key_id,))
+            ends[key_id] = None if row is None else tuple(_moment(end) for end in row if end)
+        found = ends[key_id]
+        return found is not None and all(self._now < end for end in found)
 
     def _may_write(self, sender: Sender, provider: str) -> bool:
         if sender.providers is not None and provider not in sender.providers:
             return False
-        return self._owners[provider] in (None, sender.partner_id)
+        return self._facts.owners[provider] in (None, sender.partner_id)
 
     def _claim(self, sender: Sender, provider: str) -> None:
-        if self._owners[provider] is None:
-            self._owners[provider] = sender.partner_id
+        if self._facts.owners[provider] is None:
+            self._facts.owners[provider] = sender.partner_id
             self._claims.append((provider, sender.partner_id, self._now_text))
+
+
+def _moment(stored: str | datetime) -> datetime:
+    """Read an instant as the driver gives it: text on SQLite, an instant on PostgreSQL."""
+    return parse_instant(stored) if isinstance(stored, str) else stored
 
 
 def _missing_on_create(patch: dict[str, Any]) -> tuple[str, ...]:
@@ -230,25 +251,38 @@ def _missing_on_create(patch: dict[str, Any]) -> tuple[str, ...]:
 
 _COUNTER, _KEY, _LISTING = ingest_counters.c, ingest_keys.c, ingest_listings.c
 
-_STATEMENTS: dict[str, sa.Select[Any] | sa.Insert | sa.Update] = {
+
+def _listings(count: int) -> sa.Select[Any]:
+    """Select the listings of so many keys: provider, reference, provider, reference ..."""
+    return sa.select(
+        _LISTING.provider_identifier, _LISTING.external_id, _LISTING.id, _LISTING.revision,
+        _LISTING.document,
+    ).where(
+        sa.or_(
+            *(
+                sa.and_(
+                    _LISTING.provider_identifier == sa.bindparam(f"provider_{number}"),
+                    _LISTING.external_id == sa.bindparam(f"external_{number}"),
+                )
+                for number in range(count)
+            )
+        )
+    )  # fmt: skip
+
+
+def _insert(table: sa.Table) -> Callable[[int], sa.Insert]:
+    """Insert so many rows, each with all columns in the table's order."""
+    nothing = dict.fromkeys(table.columns.keys())
+    return lambda count: sa.insert(table).values([nothing] * count)
+
+
+_STATEMENTS: dict[str, sa.Select[Any] | sa.Update] = {
     # FOR UPDATE orders the writers on PostgreSQL; SQLite has let in only one already.
     "counters": sa.select(_COUNTER.name, _COUNTER.value).with_for_update(),
-    "live_key": sa.select(_KEY.id).where(
-        _KEY.id == sa.bindparam("key"),
-        sa.or_(_KEY.expires_at.is_(None), _KEY.expires_at > sa.bindparam("now")),
-        sa.or_(_KEY.revoked_at.is_(None), _KEY.revoked_at > sa.bindparam("now")),
-    ),
+    "key_ends": sa.select(_KEY.expires_at, _KEY.revoked_at).where(_KEY.id == sa.bindparam("key")),
     "owner": sa.select(ingest_providers.c.partner_id).where(
         ingest_providers.c.identifier == sa.bindparam("provider")
     ),
-    "listing": sa.select(_LISTING.id, _LISTING.revision, _LISTING.document).where(
-        _LISTING.provider_identifier == sa.bindparam("provider"),
-        _LISTING.external_id == sa.bindparam("external"),
-    ),
-    "add_event": sa.insert(ingest_events),
-    "add_refusal": sa.insert(ingest_refusals),
-    "add_listing": sa.insert(ingest_listings),
-    "add_provider": sa.insert(ingest_providers),
     "move_listing": sa.update(ingest_listings)
     .values(revision=sa.bindparam("new_revision"), document=sa.bindparam("new_document"))
     .where(_LISTING.id == sa.bindparam("listing")),
@@ -257,3 +291,11 @@ _STATEMENTS: dict[str, sa.Select[Any] | sa.Insert | sa.Update] = {
     .where(_COUNTER.name == sa.bindparam("counter")),
 }
 """Parameters are positional, in the order in which the text names them."""
+
+_SIZED: dict[str, Callable[[int], sa.ClauseElement]] = {
+    "listings": _listings,
+    "add_events": _insert(ingest_events),
+    "add_refusals": _insert(ingest_refusals),
+    "add_listings": _insert(ingest_listings),
+    "add_providers": _insert(ingest_providers),
+}
