@@ -102,6 +102,9 @@ def refresh(
     settings = settings_for(home)
     expect_current(settings)
     done = refresh_once(settings, with_prefect=prefect)
+    if done.stopped_by:
+        _say(f"imo360: loaded, but not published: {', '.join(done.stopped_by)}")
+        raise typer.Exit(1)
     typer.echo(
         f"publication {done.publication}, edition {done.edition}, "
         f"everything up to offset {done.target_offset} is published"

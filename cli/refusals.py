@@ -12,6 +12,7 @@ MENDABLE = (
     ("store.keys", "KeyRequestError"),
     ("store.reference", "ReferenceFileError"),
     ("flows.steps.replay", "ReplayBusyError"),
+    ("flows.steps.replay", "ReplayStoppedError"),
     ("cli.wrong_use", "WrongUseError"),
 )
 """(module, error): a module that was not imported cannot have raised."""

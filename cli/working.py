@@ -30,6 +30,9 @@ from store.warehouse import LeaseLostError
 
 LOG = logging.getLogger("imo360.work")
 
+LOOK_AGAIN_SECONDS = 5.0
+"""How soon a Prefect server that does not answer yet is asked again."""
+
 
 def home_tag(settings: Settings) -> str:
     """Return the tag of this home's flow runs."""
@@ -125,7 +128,9 @@ def _work_windows(loop: Loop, handle_signals: Callable[[], None]) -> None:
     is_first = True
     while not loop.stop.is_set():
         if not prefect_answers():
-            loop.run_until(time.monotonic() + seconds)
+            is_expected = "PREFECT_API_URL" in os.environ
+            pause = min(seconds, LOOK_AGAIN_SECONDS) if is_expected else seconds
+            loop.run_until(time.monotonic() + pause)
             continue
         if is_first:
             crash_leftovers(home_tag(loop.settings))

@@ -16,7 +16,7 @@ from prefect.runtime import flow_run
 from flows.fetch_images import fetch_images
 from flows.steps.exports import export_publication
 from flows.steps.loop import Loop
-from flows.steps.refresh import Refreshed, Watch
+from flows.steps.refresh import Refreshed, Watch, outcome
 from flows.steps.worker import Worker
 from store.home import Home
 
@@ -47,7 +47,7 @@ async def refresh_market(worker: Worker, target: int, watch: Watch) -> Refreshed
     await export(worker)
     progress = worker.resident.progress
     get_run_logger().info("publication %d at offset %d", progress.publication, progress.watermark)
-    return Refreshed(target, progress.publication, progress.edition, cycles, pictures, False)
+    return outcome(worker, target, cycles, pictures)
 
 
 @flow(name="refresh_market", persist_result=False, validate_parameters=False)

@@ -42,9 +42,6 @@ class Settings(BaseSettings):
         20_000, ge=1, description="most events one refresh cycle takes from the lake"
     )
     cycle_seconds: float = Field(0.1, gt=0, description="shortest time between refresh cycles")
-    lease_seconds: float = Field(
-        30.0, gt=0, description="time after which a silent worker's lease may be taken over"
-    )
     window_minutes: float = Field(
         5.0, gt=0, description="length of the refresh loop that one Prefect run observes"
     )

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -50,7 +50,7 @@ def owner_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
 
 
-def take_lease(home: Home, engine: Engine, now: datetime, seconds: float) -> Lease | None:
+def take_lease(home: Home, engine: Engine, now: datetime) -> Lease | None:
     """Take the lease, or return None while a living worker of this machine holds it.
 
     On one machine the file lock decides (the kernel frees it at death); the generation fences
@@ -59,10 +59,10 @@ def take_lease(home: Home, engine: Engine, now: datetime, seconds: float) -> Lea
     descriptor = try_lock(home.locks / "refresh.lock")
     if descriptor is None:
         return None
-    return claim(engine, owner_name(), descriptor, now, seconds)
+    return claim(engine, owner_name(), descriptor, now)
 
 
-def claim(engine: Engine, owner: str, descriptor: int, now: datetime, seconds: float) -> Lease:
+def claim(engine: Engine, owner: str, descriptor: int, now: datetime) -> Lease:
     """Begin a new generation in one warehouse, for whoever holds the file lock."""
     with writing(engine) as connection:
         last = connection.execute(
@@ -71,28 +71,23 @@ def claim(engine: Engine, owner: str, descriptor: int, now: datetime, seconds: f
         connection.execute(sa.delete(core_lease))
         connection.execute(
             sa.insert(core_lease).values(
-                name="refresh",
-                owner=owner,
-                generation=(last or 0) + 1,
-                expires_at=now + timedelta(seconds=seconds),
+                name="refresh", owner=owner, generation=(last or 0) + 1, taken_at=now
             )
         )
     return Lease(owner, (last or 0) + 1, descriptor)
 
 
 @contextmanager
-def fenced(engine: Engine, lease: Lease, now: datetime, seconds: float) -> Iterator[Connection]:
-    """Open the one transaction of a cycle; renews the lease in it.
+def fenced(engine: Engine, lease: Lease) -> Iterator[Connection]:
+    """Open the one transaction of a cycle.
 
     Raises LeaseLostError when another generation holds the lease.
     """
     with writing(engine) as connection:
-        renewed = connection.execute(
-            sa.update(core_lease)
-            .where(core_lease.c.name == "refresh", core_lease.c.generation == lease.generation)
-            .values(expires_at=now + timedelta(seconds=seconds))
-        ).rowcount
-        if not renewed:
+        generation = connection.execute(
+            sa.select(core_lease.c.generation).where(core_lease.c.name == "refresh")
+        ).scalar()
+        if generation != lease.generation:
             raise LeaseLostError(f"generation {lease.generation} of {lease.owner} was taken over")
         yield connection
 

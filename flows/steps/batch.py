@@ -7,6 +7,8 @@ import msgspec
 import polars as pl
 import pyarrow as pa
 
+from store.lake_rows import EVENT_SCHEMA
+
 ZONES_LOADED = "zones_loaded"
 RATES_LOADED = "rates_loaded"
 IMAGE_VERDICTS = "image_verdicts"
@@ -60,6 +62,13 @@ def take_batch(table: pa.Table, most: int) -> Batch | None:
         facts=tuple(_facts(cut)),
         last_offset=cut["event_offset"][-1],
     )
+
+
+def no_events(offset: int) -> Batch:
+    """Return the batch that ends where the last one did."""
+    frame = pl.from_arrow(EVENT_SCHEMA.empty_table().select(list(COLUMNS)))
+    assert isinstance(frame, pl.DataFrame)
+    return Batch(events=frame, facts=(), last_offset=offset)
 
 
 def _facts(frame: pl.DataFrame) -> list[Fact]:

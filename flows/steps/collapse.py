@@ -12,6 +12,7 @@ from store.frames import conform
 from store.shapes.vocabulary import CLOSED, LEFT, ON_MARKET, Status
 from store.tables import warehouse as tables
 
+
 @dataclass(frozen=True)
 class Collapsed:
     """Rows to write: current state (one per listing) and history (one per change)."""

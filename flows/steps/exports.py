@@ -61,5 +61,7 @@ def _write(folder: Path, frames: dict[str, pl.DataFrame]) -> None:
 
 
 def _sweep(home: Home, keep: int) -> None:
-    for folder in sorted(home.exports.glob("publication-*"))[:-keep]:
+    # By age, not by number: a rebuilt warehouse may count from one again.
+    folders = sorted(home.exports.glob("publication-*"), key=lambda folder: folder.stat().st_mtime)
+    for folder in folders[:-keep]:
         shutil.rmtree(folder, ignore_errors=True)

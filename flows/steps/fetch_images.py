@@ -194,6 +194,15 @@ async def _verdict(text: str, allowed_hosts: frozenset[str], desk: _Desk) -> Ver
         return Verdict(text, ok=False, state="failed", reason=refusal.reason)
 
 
+def is_host_allowed(text: str, allowed_hosts: frozenset[str]) -> bool:
+    """Tell whether an address is one that would be contacted."""
+    try:
+        _checked(text, allowed_hosts)
+    except _RefusedError:
+        return False
+    return True
+
+
 def _checked(text: str, allowed_hosts: frozenset[str]) -> URL:
     """Return the address as it will be contacted: judged by the parser that aiohttp uses."""
     try:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 import sqlalchemy as sa
 
 from flows.steps.batch import IMAGE_VERDICTS
-from flows.steps.fetch_images import Verdict, fetch_pending
+from flows.steps.fetch_images import FetchReason, Verdict, fetch_pending, is_host_allowed
 from flows.steps.render_pictures import Renderers
 from flows.steps.worker import Clock
 from store.database import open_warehouse_reader, reading
@@ -31,14 +31,23 @@ FACT_FIELDS = ("url", "ok", "state", "reason", "sha256", "width_px", "height_px"
 
 
 def pending_urls(settings: Settings) -> list[str]:
-    """Return the addresses that wait for their first verdict, in the order of their listings."""
+    """Return the addresses to fetch, in the order of their listings.
+
+    Those without a verdict, and those whose host was not allowed when they got theirs and is now.
+    """
     table = core_listing_images.c
     statement = (
-        sa.select(table.url).where(table.state == "pending").group_by(table.url)
+        sa.select(table.url, table.state)
+        .where((table.state == "pending") | (table.reason == FetchReason.HOST_NOT_ALLOWED))
+        .group_by(table.url, table.state)
         .order_by(sa.func.min(table.listing_id), table.url)
-    )  # fmt: skip
+    )
     with reading(open_warehouse_reader(settings)) as connection:
-        return list(connection.execute(statement).scalars())
+        rows = connection.execute(statement).all()
+    return [
+        url for url, state in rows
+        if state == "pending" or is_host_allowed(url, settings.image_hosts)
+    ]  # fmt: skip
 
 
 def drain_pictures(

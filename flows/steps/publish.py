@@ -36,7 +36,6 @@ class CycleReport:
 def publish(
     engine: Engine,
     lease: Lease,
-    lease_seconds: float,
     step: Advance,
     checks: list[Check],
     run_id: str,
@@ -54,7 +53,7 @@ def publish(
         edition=step.after.edition.number if market and step.after.edition else 0,
     )
     run = _run_row(step, checks, after, run_id, started, now)
-    with fenced(engine, lease, now, lease_seconds) as connection:
+    with fenced(engine, lease) as connection:
         _write_core(connection, step)
         if market is not None:
             _write_market(connection, market, after.publication)

@@ -50,8 +50,8 @@ def load_rates(settings: Settings, path: Path, now: datetime) -> int:
     Raises RateFileError (nothing is changed) when the file is not one. A rate applies to events
     received after it was loaded.
     """
+    rates = read_rates(path)
     content = path.read_bytes()
-    rates = read_rates(content)
     objects = open_objects(Home(settings.home).objects)
     sha256 = objects.put(content, RATES_SUFFIX)
     append_event(settings, RATES_LOADED, {"sha256": sha256, "source": path.name}, now)

@@ -8,22 +8,32 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+
 from flows.steps.exports import export_publication
 from flows.steps.pictures import drain_pictures
 from flows.steps.publish import CycleReport
 from flows.steps.worker import Clock, Worker, start_worker, utc_now
-from store.database import open_warehouse_reader
+from store.database import open_warehouse_reader, reading
 from store.home import Home
 from store.raw_lake import RawLake
 from store.settings import Settings
-from store.warehouse import progress_of
+from store.tables.warehouse import core_listings
+from store.warehouse import Progress, read_progress
 
 POLL_SECONDS = 0.2
+
+JOIN_SECONDS = 180.0
+"""How long a joined worker may take to publish what it has loaded (an edition is slow)."""
 
 
 @dataclass(frozen=True)
 class Refreshed:
-    """What a refresh came to. is_joined: another worker did the work."""
+    """What a refresh came to.
+
+    is_joined: another worker did the work. stopped_by: severe checks that kept it from being
+    published; empty when all is.
+    """
 
     target_offset: int
     publication: int
@@ -31,6 +41,7 @@ class Refreshed:
     cycles: int
     pictures: int
     is_joined: bool
+    stopped_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,19 +72,43 @@ def work_through(worker: Worker, target: int, watch: Watch) -> Refreshed:
     pictures = drain_pictures(worker.settings, worker.clock, watch.on_picture)
     cycles += worker.drain(watch.on_cycle)
     export_publication(Home(worker.settings.home), worker.engine, worker.settings.exports_kept)
+    return outcome(worker, target, cycles, pictures)
+
+
+def outcome(worker: Worker, target: int, cycles: int, pictures: int) -> Refreshed:
+    """Say what a worker came to."""
     progress = worker.resident.progress
-    return Refreshed(target, progress.publication, progress.edition, cycles, pictures, False)
+    return Refreshed(
+        target,
+        progress.publication,
+        progress.edition,
+        cycles,
+        pictures,
+        is_joined=False,
+        stopped_by=worker.stopped_by,
+    )
 
 
 def worker_or_join(
     settings: Settings, run_id: str, target: int, clock: Clock
 ) -> Worker | Refreshed:
     """Return a worker, or what another one came to once it published up to the target."""
+    patience = time.monotonic() + JOIN_SECONDS
     while True:
         worker = start_worker(settings, run_id, clock)
         if worker is not None:
             return worker
-        progress = progress_of(open_warehouse_reader(settings))
-        if progress.watermark >= target and progress.publication:
-            return Refreshed(target, progress.publication, progress.edition, 0, 0, True)
+        progress, is_published = _seen(settings, target)
+        is_late = time.monotonic() > patience and progress.watermark >= target
+        if is_published or is_late:
+            late = () if is_published else ("the running worker loaded it, but did not publish",)
+            return Refreshed(target, progress.publication, progress.edition, 0, 0, True, late)
         time.sleep(POLL_SECONDS)
+
+
+def _seen(settings: Settings, target: int) -> tuple[Progress, bool]:
+    """Return how far the warehouse is, and whether everything up to the target is published."""
+    with reading(open_warehouse_reader(settings)) as connection:
+        progress = read_progress(connection)
+        is_empty = connection.execute(sa.select(core_listings.c.id).limit(1)).first() is None
+    return progress, progress.watermark >= target and (progress.edition > 0 or is_empty)

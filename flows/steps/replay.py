@@ -38,6 +38,10 @@ class ReplayBusyError(Exception):
     """A worker holds the lease: stop it first."""
 
 
+class ReplayStoppedError(Exception):
+    """The rebuilt tables failed a severe check."""
+
+
 def replay(
     settings: Settings,
     clock: Callable[[], datetime],
@@ -47,12 +51,13 @@ def replay(
     """Rebuild everything from the lake and let readers use it; return the new warehouse's path.
 
     batch_sizes: how many events each cycle takes (default: the setting); the result does not
-    depend on it. Raises ReplayBusyError while a worker runs.
+    depend on it. Raises ReplayBusyError while a worker runs, LakeDamagedError when a file is not
+    what was sealed, ReplayStoppedError when a severe check fails; readers then keep what they had.
     """
     home = Home(settings.home)
     old_path = warehouse_path(home)
     old = open_warehouse(old_path)
-    lease = take_lease(home, old, clock(), settings.lease_seconds)
+    lease = take_lease(home, old, clock())
     if lease is None:
         raise ReplayBusyError("a worker is running: stop `imo360 up` or `imo360 work` first")
     try:
@@ -62,7 +67,7 @@ def replay(
         engine = open_warehouse(path)
         _carry_history(old, engine)
         sizes = batch_sizes or repeat(settings.batch_events)
-        beside = claim(engine, lease.owner, lease.descriptor, clock(), settings.lease_seconds)
+        beside = claim(engine, lease.owner, lease.descriptor, clock())
         _load_all(settings, engine, beside, clock, sizes, on_batch)
         engine.dispose()
         point_warehouse(home, path.name)
@@ -83,8 +88,11 @@ def _load_all(
     lake, objects = RawLake(settings), open_objects(Home(settings.home).objects)
     last = lake.seal(clock())
     resident = read_resident(engine, objects)
-    for most in batch_sizes:
-        batch = take_batch(lake.read(resident.progress.watermark, most, COLUMNS), most)
+    lake.verify()
+    for size in batch_sizes:
+        done = resident.progress.watermark
+        most = min(size, last - done)  # what comes in meanwhile is the next worker's
+        batch = take_batch(lake.read(done, most, COLUMNS), most) if most else None
         if batch is None:
             return
         started = clock()
@@ -92,9 +100,12 @@ def _load_all(
         if batch.last_offset == last:
             step = with_market(step)
         checks = check(step.market) if step.market else []
-        resident, _report = publish(
-            engine, lease, settings.lease_seconds, step, checks, "replay", started, clock()
-        )
+        resident, report = publish(engine, lease, step, checks, "replay", started, clock())
+        if report.failed_checks:
+            raise ReplayStoppedError(
+                "readers keep the present tables, the rebuilt ones failed: "
+                + ", ".join(report.failed_checks)
+            )
         on_batch(batch.last_offset, last)
 
 

@@ -4,6 +4,7 @@ The loop is ours; Prefect observes it from outside (`flows.refresh_market`). Not
 Prefect, so the same cycles run plainly in tests, in one-off commands and under a flow.
 """
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 from sqlalchemy.engine import Engine
 
 from flows.steps.advance import advance
-from flows.steps.batch import COLUMNS, take_batch
+from flows.steps.batch import COLUMNS, Batch, no_events, take_batch
 from flows.steps.check import check
 from flows.steps.editions import edition_due, make_edition
 from flows.steps.publish import CycleReport, publish
@@ -23,6 +24,8 @@ from store.objects import ObjectStore, open_objects
 from store.raw_lake import RawLake
 from store.settings import Settings
 from store.warehouse import Lease, take_lease
+
+LOG = logging.getLogger("imo360.work")
 
 Clock = Callable[[], datetime]
 
@@ -50,6 +53,8 @@ class Worker:
     resident: Resident
     run_id: str
     clock: Clock
+    stopped_by: tuple[str, ...] = ()
+    """Severe checks that stopped this worker's last publication."""
 
     def cycle(self) -> CycleReport | None:
         """Take what is there and publish it; None when nothing waited.
@@ -60,7 +65,7 @@ class Worker:
         self.lake.seal(started, crash_at)
         most = self.settings.batch_events
         events = self.lake.read(self.resident.progress.watermark, most, COLUMNS)
-        batch = take_batch(events, most)
+        batch = take_batch(events, most) or self._overdue()
         if batch is None:
             return None
         crash_at("batch_read")
@@ -68,17 +73,24 @@ class Worker:
         checks = check(step.market) if step.market else []
         crash_at("before_publish")
         self.resident, report = publish(
-            self.engine,
-            self.lease,
-            self.settings.lease_seconds,
-            step,
-            checks,
-            self.run_id,
-            started,
-            self.clock(),
+            self.engine, self.lease, step, checks, self.run_id, started, self.clock()
         )
         crash_at("published")
+        self.stopped_by = report.failed_checks
+        if report.failed_checks:
+            LOG.error("not published, these checks failed: %s", ", ".join(report.failed_checks))
         return report
+
+    def _overdue(self) -> Batch | None:
+        """Return a batch without events when what is published is not of the newest edition.
+
+        So a publication that a check stopped is tried again by the next worker, not only when
+        the next event comes.
+        """
+        edition, progress = self.resident.edition, self.resident.progress
+        if edition is None or progress.edition == edition.number or self.stopped_by:
+            return None
+        return no_events(progress.watermark)
 
     def retrain_if_due(self) -> str | None:
         """Make the next edition when one is due; return why (the next cycle applies it)."""
@@ -110,7 +122,7 @@ def start_worker(settings: Settings, run_id: str, clock: Clock = utc_now) -> Wor
     """Take the lease and read what is stored; None while another worker holds the lease."""
     home = Home(settings.home)
     engine = open_warehouse(warehouse_path(home))
-    lease = take_lease(home, engine, clock(), settings.lease_seconds)
+    lease = take_lease(home, engine, clock())
     if lease is None:
         engine.dispose()
         return None

@@ -284,7 +284,7 @@ core_lease = sa.Table(
         "counted up at each taking; a writer checks it in its transaction",
         nullable=False,
     ),
-    instant("expires_at", "after this another worker may take it", nullable=False),
+    instant("taken_at", "when it was taken", nullable=False),
     comment="Who may write the warehouse. Grain: name. Writer: lease. Nuance: an "
     "outlived generation cannot commit.",
 )

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from store.raw_lake import EVENT_SCHEMA
+from store.lake_rows import EVENT_SCHEMA
 from tests.listings import FLAT
 
 START = datetime(2026, 1, 10, 12, tzinfo=UTC)

@@ -66,7 +66,7 @@ def upgrade() -> None:
     sa.Column('name', sa.Text(), nullable=False, comment='always `refresh`'),
     sa.Column('owner', sa.Text(), nullable=False, comment='host, process and a random part'),
     sa.Column('generation', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False, comment='counted up at each taking; a writer checks it in its transaction'),
-    sa.Column('expires_at', store.tables.columns.Instant(timezone=True), nullable=False, comment='after this another worker may take it'),
+    sa.Column('taken_at', store.tables.columns.Instant(timezone=True), nullable=False, comment='when it was taken'),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_core_lease')),
     comment='Who may write the warehouse. Grain: name. Writer: lease. Nuance: an outlived generation cannot commit.'
     )
