@@ -191,11 +191,11 @@ def _accuracy_by_segment(held_out: HeldOut) -> dict[str, Any]:
         "type",
         "city_id",
         pl.lit("all").alias("all"),
-        (pl.col("price_quote") / pl.col("area_m2")).alias("price"),
-        pl.Series("value", np.exp(held_out.ln_price_per_m2)),
+        pl.col("price_quote").alias("price"),
+        (pl.Series(np.exp(held_out.ln_price_per_m2)) * pl.col("area_m2")).alias("value"),
         pl.Series("half_80", held_out.half_80),
         pl.Series("half_90", held_out.half_90),
-        market_model.held_out_city_medians(homes).alias("baseline"),
+        (market_model.held_out_city_medians(homes) * pl.col("area_m2")).alias("baseline"),
     )
     (whole,) = _per_group(judged, "all").values()
     return {
@@ -215,7 +215,7 @@ def _per_group(judged: pl.DataFrame, by: str) -> dict[str, dict[str, float | Non
 
 
 def _accuracy(rows: pl.DataFrame) -> dict[str, float | None]:
-    """Return held-out accuracy; per m2, which leaves every relative figure as it is."""
+    """Return held-out accuracy of whole values: PRD and PRB ask how it changes with the price."""
     value, price, baseline = (rows[name].to_numpy() for name in ("value", "price", "baseline"))
     known = ~np.isnan(baseline)
     figures = accuracy.ratio_study(value, price) | {
