@@ -5,10 +5,12 @@ The worker is a process of its own, so that models and maps never slow an answer
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -175,12 +177,16 @@ def _serve(settings: Settings, parts: list[Any]) -> int:
     )
     server = uvicorn.Server(config)
     started: list[Any] = []
+    # uvicorn raises the signal that ended it once more when it is done: let both of them
+    # arrive here, where the parts are stopped in order.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for part in parts:
             part.start()
             started.append(part)
         threading.Thread(target=_announce, args=(server, host, port), daemon=True).start()
-        server.run(sockets=[listener])
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
     finally:
         for part in reversed(started):
             part.stop()

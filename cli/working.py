@@ -20,9 +20,9 @@ from cli.options import STDERR, progress_bars
 from flows.observed import crash_leftovers, prefect_answers
 from flows.steps.loop import Loop, picture_thread, wait_for_worker
 from flows.steps.publish import CycleReport
-from flows.steps.refresh import Refreshed, Watch, work_through, worker_or_join
+from flows.steps.refresh import Refreshed, work_through, worker_or_join
 from flows.steps.replay import replay
-from flows.steps.worker import Worker, utc_now
+from flows.steps.worker import Watch, Worker, utc_now
 from store.home import Home
 from store.raw_lake import RawLake
 from store.settings import Settings
@@ -75,16 +75,21 @@ def _observed(worker: Worker, target: int, watch: Watch) -> Refreshed:
 def _watch(bars: Progress, worker: Worker, target: int) -> Watch:
     start = worker.resident.progress.watermark
     events = bars.add_task("events into the market", total=max(0, target - start))
+    edition = bars.add_task("edition", total=None, visible=False)
     pictures = bars.add_task("pictures", total=None, visible=False)
 
     def on_cycle(report: CycleReport) -> None:
         done = report.watermark - start
         bars.update(events, completed=done, total=max(done, target - start))
+        bars.update(edition, completed=1, total=1)
+
+    def on_edition(reason: str) -> None:
+        bars.reset(edition, total=None, visible=True, description=f"making an edition: {reason}")
 
     def on_picture(done: int, count: int) -> None:
         bars.update(pictures, completed=done, total=count, visible=True)
 
-    return Watch(on_cycle, on_picture)
+    return Watch(on_cycle, on_edition, on_picture)
 
 
 def work_on(settings: Settings, *, parent: int | None = None) -> None:

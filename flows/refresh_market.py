@@ -16,8 +16,8 @@ from prefect.runtime import flow_run
 from flows.fetch_images import fetch_images
 from flows.steps.exports import export_publication
 from flows.steps.loop import Loop
-from flows.steps.refresh import Refreshed, Watch, outcome
-from flows.steps.worker import Worker
+from flows.steps.refresh import Refreshed, outcome
+from flows.steps.worker import Watch, Worker
 from store.home import Home
 
 LOG_SECONDS = 10.0
@@ -27,7 +27,7 @@ LOG_SECONDS = 10.0
 @task(name="drain", cache_policy=NO_CACHE, persist_result=False)
 async def drain(worker: Worker, watch: Watch) -> int:
     """Run cycles (normalise, load, locate, price, score, check, publish) until nothing waits."""
-    return await asyncio.to_thread(worker.drain, watch.on_cycle)
+    return await asyncio.to_thread(worker.drain, watch)
 
 
 @task(name="export", cache_policy=NO_CACHE, persist_result=False)

@@ -5,15 +5,13 @@ under Prefect's eyes.
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from flows.steps.exports import export_publication
 from flows.steps.pictures import drain_pictures
-from flows.steps.publish import CycleReport
-from flows.steps.worker import Clock, Worker, start_worker, utc_now
+from flows.steps.worker import Clock, Watch, Worker, start_worker, utc_now
 from store.database import open_warehouse_reader, reading
 from store.home import Home
 from store.raw_lake import RawLake
@@ -44,14 +42,6 @@ class Refreshed:
     stopped_by: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Watch:
-    """Who is told of progress."""
-
-    on_cycle: Callable[[CycleReport], None] = lambda _report: None
-    on_picture: Callable[[int, int], None] = lambda _done, _all: None
-
-
 def refresh(
     settings: Settings, run_id: str, watch: Watch | None = None, clock: Clock = utc_now
 ) -> Refreshed:
@@ -68,9 +58,9 @@ def refresh(
 
 def work_through(worker: Worker, target: int, watch: Watch) -> Refreshed:
     """Drain, judge pictures, drain their verdicts, export."""
-    cycles = worker.drain(watch.on_cycle)
+    cycles = worker.drain(watch)
     pictures = drain_pictures(worker.settings, worker.clock, watch.on_picture)
-    cycles += worker.drain(watch.on_cycle)
+    cycles += worker.drain(watch)
     export_publication(Home(worker.settings.home), worker.engine, worker.settings.exports_kept)
     return outcome(worker, target, cycles, pictures)
 

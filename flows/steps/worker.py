@@ -41,6 +41,15 @@ def crash_at(point: str) -> None:
         os._exit(137)
 
 
+@dataclass(frozen=True)
+class Watch:
+    """Who is told of progress: cycles done, the reason of an edition begun, pictures judged."""
+
+    on_cycle: Callable[[CycleReport], None] = lambda _report: None
+    on_edition: Callable[[str], None] = lambda _reason: None
+    on_picture: Callable[[int, int], None] = lambda _done, _all: None
+
+
 @dataclass
 class Worker:
     """One process's turn at the warehouse. Make it with `start_worker`."""
@@ -101,16 +110,24 @@ class Worker:
             crash_at("edition_made")
         return reason
 
-    def drain(self, on_cycle: Callable[[CycleReport], None] = lambda _report: None) -> int:
+    def drain(self, watch: Watch | None = None) -> int:
         """Run cycles until nothing waits and no edition is due; return the number of cycles."""
-        cycles = 0
+        told, cycles = watch or Watch(), 0
         while True:
             report = self.cycle()
             if report is not None:
                 cycles += 1
-                on_cycle(report)
-            elif self.retrain_if_due() is None:
+                told.on_cycle(report)
+            elif not self._retrained(told):
                 return cycles
+
+    def _retrained(self, told: Watch) -> bool:
+        reason = edition_due(self.resident, self.settings, self.clock())
+        if reason is None:
+            return False
+        told.on_edition(reason)
+        self.retrain_if_due()
+        return True
 
     def close(self) -> None:
         """Let the next worker in."""

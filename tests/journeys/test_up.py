@@ -1,0 +1,87 @@
+"""`imo360 up` as its user meets it: post, see it in the explorer, Ctrl-C, nothing left behind."""
+
+import http.client
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.free_port import free_port
+from tests.journeys.server import await_health, command, get, kill, run
+from tests.listings import document
+
+pytestmark = pytest.mark.slow
+
+
+def children(parent: int) -> list[int]:
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent:
+            found.append(int(status.parent.name))
+    return found
+
+
+def is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def await_true(condition: Any, seconds: float = 40.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def post(port: int, key: str, body: dict[str, Any]) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    headers = {"X-API-Key": key, "Content-Type": "application/json"}
+    connection.request("POST", "/api/integration/estates", json.dumps(body), headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_up_serves_publishes_and_ends_cleanly(ending: signal.Signals, tmp_path: Path) -> None:
+    home, port = tmp_path / "home", free_port()
+    up = command("up", "--port", str(port), home=home)
+    base = f"http://127.0.0.1:{port}"
+    await_health(base)
+    key = run("keys", "create", "--partner", "CRM", "--permission", "publish.estates",
+              home=home).stdout.strip()  # fmt: skip
+    assert post(port, key, document("a", title="Apartament 3 camere Herastrau")) == 201
+    await_true(lambda: get(f"{base}/api/market/publication")[1]["publication"] is not None)
+    status, listings = get(f"{base}/api/market/listings?transaction=SALE&type=APARTMENT")
+    assert status == 200
+    assert [row["title"] for row in listings["rows"]] == ["Apartament 3 camere Herastrau"]
+    assert get(f"{base}/api/integration/estates")[0] == 405
+    workers = children(up.pid)
+    assert workers
+    up.send_signal(ending)
+    out, err = up.communicate(timeout=40)
+    assert up.returncode == 0, err
+    assert f"imo360 is up: {base}".encode() in out
+    assert b"Traceback" not in err
+    assert not any(is_alive(worker) for worker in workers)
+
+
+def test_a_killed_up_does_not_leave_its_worker_behind(tmp_path: Path) -> None:
+    home, port = tmp_path / "home", free_port()
+    up = command("up", "--port", str(port), home=home)
+    await_health(f"http://127.0.0.1:{port}")
+    await_true(lambda: children(up.pid))
+    workers = children(up.pid)
+    kill(up)
+    await_true(lambda: not any(is_alive(worker) for worker in workers))
