@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
-from ingest_api.dependencies import Door
+from ingest_api.dependencies import Door, RecentKeys
 from ingest_api.desk import Desk
 from ingest_api.openapi import describe
 from ingest_api.problems import (
@@ -36,7 +36,7 @@ def utc_now() -> datetime:
 
 
 def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
-    """Build the API of a migrated home. clock judges keys and bounds posted instants.
+    """Build the API of a migrated home. clock judges keys, bounds posted instants and says when posts are received.
 
     Nothing is opened before the app's lifespan starts.
     """
@@ -48,9 +48,9 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
             opened.callback(engine.dispose)
             keys = KeyReader(engine)
             opened.callback(keys.close)
-            app.state.journal = open_journal(settings)
+            app.state.journal = open_journal(settings, clock)
             opened.callback(app.state.journal.close)
-            app.state.door = Door(Desk(app.state.journal), keys, clock)
+            app.state.door = Door(Desk(app.state.journal), keys, RecentKeys(keys), clock)
             opened.enter_context(_calm_collector())
             yield
 

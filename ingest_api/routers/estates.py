@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from ingest_api.accept import Taken, accept_bulk, accept_listing, keep_refused
 from ingest_api.answers import bulk_answer, encode, listing_answer, listing_location
-from ingest_api.dependencies import door_of, receive_json, sender_with
+from ingest_api.dependencies import door_of, live_key, receive_json, sender_with
 from ingest_api.openapi import BULK_OPERATION, LISTING_OPERATION
 from ingest_api.problems import LISTINGS_PATH, problem_response
 from ingest_api.raw_route import RawRoute
@@ -31,6 +31,9 @@ async def post_listing(request: Request) -> Response:
     payload = await receive_json(request, MAX_LISTING_BYTES, "listing")
     door = door_of(request)
     outcome = await accept_listing(door.desk, door.keys, sender, payload, door.clock())
+    if isinstance(outcome, Refusal):
+        live_key(request)
+        return problem_response(outcome)
     return _listing_response(outcome)
 
 
@@ -50,16 +53,17 @@ async def post_listings(request: Request) -> Response:
     door = door_of(request)
     items = split_bulk(body)
     if isinstance(items, Refusal):
+        live_key(request)
         await keep_refused(door.desk, sender, items, body)
         return problem_response(items, f"{LISTINGS_PATH}/bulk")
     outcomes = await accept_bulk(door.desk, door.keys, sender, items, door.clock())
+    if not any(isinstance(outcome, Taken) for outcome in outcomes):
+        live_key(request)
     return Response(encode(bulk_answer(outcomes)), media_type="application/json")
 
 
-def _listing_response(outcome: Taken | Refusal) -> Response:
-    if isinstance(outcome, Refusal):
-        return problem_response(outcome)
-    answer = listing_answer(outcome)
+def _listing_response(taken: Taken) -> Response:
+    answer = listing_answer(taken)
     return Response(
         encode(answer),
         status_code=201 if answer.created else 200,
