@@ -37,8 +37,13 @@ COMPACT_FILES = 32
 SMALL_ROWS = 10_000
 """A file below this is small."""
 
+
 class LakeDamagedError(Exception):
     """A lake file is not what the catalogue says."""
+
+
+class LakeFileMissingError(LakeDamagedError):
+    """A catalogued file is not there."""
 
 
 @dataclass(frozen=True)
@@ -103,30 +108,35 @@ class RawLake:
         table = ingest_lake_files.c
         with reading(self._engine) as connection:
             rows = connection.execute(
-                sa.select(table.first_offset, table.last_offset, table.path, table.bytes,
-                          table.sha256)
-                .where(table.lake == EVENTS.name, table.state.in_(states),
-                       table.last_offset > after)
+                sa.select(
+                    table.first_offset, table.last_offset, table.path, table.bytes, table.sha256
+                )
+                .where(
+                    table.lake == EVENTS.name, table.state.in_(states), table.last_offset > after
+                )
                 .order_by(table.first_offset)
             ).all()
-        return [LakeFile(row[0], row[1], self._folder(EVENTS) / row[2], row[3], row[4])
-                for row in rows]
+        return [
+            LakeFile(row[0], row[1], self._folder(EVENTS) / row[2], row[3], row[4]) for row in rows
+        ]
 
     def read(self, after: int, most: int, columns: Sequence[str] | None = None) -> pa.Table:
         """Return up to `most` events after an offset, in offset order, as EVENT_SCHEMA rows.
 
-        Raises LakeDamagedError when offsets are missing.
+        Every file read is checked against its checksum. Raises LakeDamagedError when one differs or
+        offsets are missing.
         """
         try:
             return self._read(after, most, columns)
-        except FileNotFoundError:
+        except LakeFileMissingError:
             # Compaction swapped the catalogue and removed the small files: look again.
             return self._read(after, most, columns)
 
     def _read(self, after: int, most: int, columns: Sequence[str] | None) -> pa.Table:
         parts, count = [], 0
         for file in self.files(after):
-            part = pq.read_table(file.path, columns=list(columns) if columns else None)
+            content = pa.BufferReader(_content(file))
+            part = pq.read_table(content, columns=list(columns) if columns else None)
             part = part.slice(max(0, after + 1 - file.first_offset))[: most - count]
             parts.append(part)
             count += part.num_rows
@@ -232,8 +242,12 @@ class RawLake:
         with writing(self._engine) as connection:
             connection.execute(
                 sa.insert(ingest_lake_files).values(
-                    lake=kind.name, first_offset=first, last_offset=last, path=name,
-                    state="planned", planned_at=now,
+                    lake=kind.name,
+                    first_offset=first,
+                    last_offset=last,
+                    path=name,
+                    state="planned",
+                    planned_at=now,
                 )
             )
         return first, last, name
@@ -258,14 +272,17 @@ class RawLake:
             connection.execute(
                 sa.update(ingest_lake_files)
                 .where(table.lake == kind.name, table.first_offset == first)
-                .values(state="catalogued", bytes=len(content),
-                        sha256=hashlib.sha256(content).hexdigest())
+                .values(
+                    state="catalogued",
+                    bytes=len(content),
+                    sha256=hashlib.sha256(content).hexdigest(),
+                )
             )
 
     def _verify_states(self, *states: str) -> list[LakeFile]:
         files = self.files(states=states)
         for file in files:
-            _verify(file)
+            _content(file)
         self._mark_verified(files)
         return files
 
@@ -276,15 +293,17 @@ class RawLake:
         with writing(self._engine) as connection:
             connection.execute(
                 sa.update(ingest_lake_files)
-                .where(table.lake == EVENTS.name, table.state == "catalogued",
-                       table.last_offset <= files[-1].last_offset)
+                .where(
+                    table.lake == EVENTS.name,
+                    table.state == "catalogued",
+                    table.last_offset <= files[-1].last_offset,
+                )
                 .values(state="verified")
             )
 
     def _rewrite(self, run: Sequence[LakeFile], now: datetime) -> None:
-        for file in run:
-            _verify(file)
-        content = _parquet(pa.concat_tables([pq.read_table(file.path) for file in run]))
+        small = [pq.read_table(pa.BufferReader(_content(file))) for file in run]
+        content = _parquet(pa.concat_tables(small))
         first, last = run[0].first_offset, run[-1].last_offset
         path = self._folder(EVENTS) / _file_name(first, last)
         write_durably(path, content)
@@ -327,9 +346,14 @@ def _file_name(first: int, last: int) -> str:
 
 def _row(kind: _Kind, file: LakeFile, now: datetime) -> dict[str, Any]:
     return {
-        "lake": kind.name, "first_offset": file.first_offset, "last_offset": file.last_offset,
-        "path": file.path.name, "state": "catalogued", "bytes": file.bytes,
-        "sha256": file.sha256, "planned_at": now,
+        "lake": kind.name,
+        "first_offset": file.first_offset,
+        "last_offset": file.last_offset,
+        "path": file.path.name,
+        "state": "catalogued",
+        "bytes": file.bytes,
+        "sha256": file.sha256,
+        "planned_at": now,
     }
 
 
@@ -341,16 +365,24 @@ def _parquet(table: pa.Table) -> bytes:
     return content
 
 
-def _verify(file: LakeFile) -> None:
+def _content(file: LakeFile) -> bytes:
+    """Return the file's bytes, which are those that were sealed.
+
+    Raises LakeFileMissingError, LakeDamagedError.
+    """
     try:
-        found = hashlib.sha256(file.path.read_bytes()).hexdigest()
+        content = file.path.read_bytes()
     except FileNotFoundError:
-        raise LakeDamagedError(f"lake file {file.path.name} is catalogued and missing") from None
+        raise LakeFileMissingError(
+            f"lake file {file.path.name} is catalogued and missing"
+        ) from None
+    found = hashlib.sha256(content).hexdigest()
     if found != file.sha256:
         raise LakeDamagedError(
             f"lake file {file.path.name} has checksum {found[:12]}..., "
             f"the catalogue says {file.sha256[:12]}..."
         )
+    return content
 
 
 def _expect_contiguous(table: pa.Table, after: int) -> None:

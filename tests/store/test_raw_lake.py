@@ -88,6 +88,8 @@ def test_a_damaged_file_is_told_by_name(
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     with pytest.raises(LakeDamagedError, match=path.name):
         lake.verify()
+    with pytest.raises(LakeDamagedError, match=path.name):
+        lake.read(0, 10)
 
 
 def test_compaction_keeps_every_row_and_fewer_files(
