@@ -36,7 +36,9 @@ def utc_now() -> datetime:
 
 
 def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
-    """Build the API of a migrated home. clock judges keys, bounds posted instants and says when posts are received.
+    """Build the API of a migrated home.
+
+    clock judges keys, bounds posted instants and says when posts are received.
 
     Nothing is opened before the app's lifespan starts.
     """
