@@ -33,7 +33,7 @@ test-fast: setup  ## the fast part of the tests
 	$(BIN)/pytest -n 2 -m "not slow and not soak"
 
 test: check  ## everything CI runs: check, the fast tests, then the slow ones
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not soak"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not soak"
 	$(BIN)/pytest -n 2 --dist loadfile -m slow
 
 bench: setup  ## measure; prints tables, asserts no time (docs/performance.md)

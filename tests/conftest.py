@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from store.database import open_journal_database, writing
@@ -14,6 +15,15 @@ from store.schema import migrate
 from store.settings import Settings
 
 NOW = datetime(2026, 6, 15, 9, 0, tzinfo=UTC)
+
+# A busy machine is no defect: time is judged by `make bench`, not by hypothesis.
+hypothesis.settings.register_profile(
+    "house",
+    deadline=None,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("house")
 
 
 class Ticking:
