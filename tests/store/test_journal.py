@@ -1,19 +1,26 @@
 """The journal: durable verdicts, one order per listing, neighbours that cannot hurt each other."""
 
 import json
+import shutil
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from store.database import open_journal_database, reading, writing
+from store.home import Home
 from store.journal import Accepted, Journal, Post, Rejected, Sender, Verdict, append_event
-from store.keys import revoke_key
+from store.keys import create_key, find_key, revoke_key
 from store.settings import Settings
 from store.shapes.bodies import BodyCodec
 from store.tables.journal import ingest_events, ingest_listings, ingest_refusals
+from store.writer import SIZES, Writer
 from tests.listings import as_post, post
 
 
@@ -154,3 +161,124 @@ def test_facts_take_their_place_among_the_events(
     assert append_event(settings, "rates_loaded", {"sha256": "0"}, clock()) == 2
     assert accepted(submit(journal, sender, post("b")))[0].event_offset == 3
     assert [row.kind for row in events(settings)] == ["listing", "rates_loaded", "listing"]
+
+
+def test_a_large_group_is_one_order_whatever_statements_carry_it(
+    journal: Journal, sender: Sender, settings: Settings
+) -> None:
+    names = [f"x{n:03d}" for n in range(2 * sum(SIZES) + 3)]
+    first = accepted(submit(journal, sender, *(post(name) for name in names)))
+    again = accepted(submit(journal, sender, *(post(name, price=1) for name in names[::-1])))
+    assert [v.id for v in again] == [v.id for v in first][::-1]
+    assert {v.changed for v in again} == {True}
+    rows = events(settings)
+    assert [row.external_id for row in rows] == names + names[::-1]
+    assert [row.event_offset for row in rows] == list(range(1, 2 * len(names) + 1))
+    assert [row.revision for row in rows] == [1] * len(names) + [2] * len(names)
+
+
+def test_an_unchanged_post_leaves_the_register_as_it_is(
+    journal: Journal, sender: Sender, settings: Settings
+) -> None:
+    submit(journal, sender, post("a", sourceUpdatedAt="2026-01-02T00:00:00.000000Z"))
+    before = stored(settings, 1)
+    submit(journal, sender, post("a", sourceUpdatedAt="2026-01-02T00:00:00.000000Z"))
+    assert stored(settings, 1) == before
+    moved = "2026-01-03T00:00:00.000000Z"
+    verdict = accepted(submit(journal, sender, post("a", sourceUpdatedAt=moved)))[0]
+    assert not verdict.changed
+    assert stored(settings, 1) == {**before, "sourceUpdatedAt": moved}
+    older = post("a", price=1, sourceUpdatedAt="2026-01-01T00:00:00.000000Z")
+    assert accepted(submit(journal, sender, older))[0].stale
+
+
+def test_what_another_process_commits_is_seen_by_the_next_group(
+    journal: Journal, sender: Sender, settings: Settings, api_key: str,
+    clock: Callable[[], datetime],
+) -> None:  # fmt: skip
+    submit(journal, sender, post("a"))
+    code = (
+        "import sys; from datetime import UTC, datetime; from pathlib import Path\n"
+        "from store.journal import append_event; from store.settings import Settings\n"
+        "settings = Settings(home=Path(sys.argv[1]))\n"
+        "print(append_event(settings, 'rates_loaded', {}, datetime.now(UTC)))"
+    )
+    command = [sys.executable, "-c", code, str(settings.home)]
+    assert subprocess.run(command, capture_output=True, check=True).stdout == b"2\n"
+    assert accepted(submit(journal, sender, post("b")))[0].event_offset == 3
+    with writing(open_journal_database(settings)) as connection:
+        assert revoke_key(connection, api_key, clock())
+    assert submit(journal, sender, post("c")) == [Rejected("key_ended")]
+
+
+def test_after_a_failed_group_numbers_and_claims_are_those_stored(
+    journal: Journal, sender: Sender, settings: Settings, clock: Callable[[], datetime]
+) -> None:
+    with writing(open_journal_database(settings)) as connection:
+        create_key(connection, "Other", ["publish.estates"], None, None, clock())
+    submit(journal, sender, post("a"))
+    unstorable = Post("new-crm", "x", {**post("x").patch, "title": object()}, b"{}")
+    with pytest.raises(TypeError):
+        submit(journal, sender, post("b"), post("c", "new-crm"), unstorable)
+    other = Sender(sender.key_id, 2, None)
+    (verdict,) = accepted(submit(journal, other, post("c", "new-crm")))
+    assert (verdict.id, verdict.event_offset) == (2, 2)
+
+
+def test_a_key_that_expires_between_groups_is_refused(
+    journal: Journal, sender: Sender, settings: Settings, clock: Callable[[], datetime]
+) -> None:
+    with writing(open_journal_database(settings)) as connection:
+        key = create_key(
+            connection, "Short", ["publish.estates"], None, clock() + timedelta(seconds=5), clock()
+        )
+        row = find_key(connection, key, clock())
+    assert row is not None
+    short = Sender(row.key_id, row.partner_id, None)
+    verdicts = [submit(journal, short, post("s", "short-crm"))[0] for _ in range(6)]
+    kinds = [isinstance(verdict, Accepted) for verdict in verdicts]
+    assert kinds == sorted(kinds, reverse=True)
+    assert verdicts[0] != verdicts[-1] == Rejected("key_ended")
+
+
+def test_the_committer_syncs_every_commit_and_starts_as_the_only_writer(
+    settings: Settings,
+) -> None:
+    writer, other = (Writer(open_journal_database(settings)) for _ in range(2))
+    assert writer.first("PRAGMA journal_mode") == ("wal",)
+    assert writer.first("PRAGMA synchronous") == (2,)
+    with writer.transaction():
+        other.first("PRAGMA busy_timeout = 0")
+        with pytest.raises(sqlite3.OperationalError, match="locked"), other.transaction():
+            pass
+    writer.close()
+    other.close()
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="counts syncs with strace")
+def test_an_answer_comes_after_a_sync_of_the_log(
+    settings: Settings, api_key: str, tmp_path: Path
+) -> None:
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from store.journal import Sender, open_journal; from store.settings import Settings\n"
+        "from tests.listings import post\n"
+        "journal = open_journal(Settings(home=Path(sys.argv[1])))\n"
+        "for number in range(20):\n"
+        "    journal.submit(Sender(1, 1, None), [post(str(number))]).result()\n"
+        "    os.write(1, b'answered\\n')\n"
+        "os._exit(0)"
+    )
+    trace = tmp_path / "trace"
+    command = ["strace", "-f", "-y", "-o", str(trace), "-e", "trace=fdatasync,fsync,write"]
+    subprocess.run(
+        [*command, sys.executable, "-c", code, str(settings.home)], check=True, capture_output=True
+    )
+    syncs, counts = 0, []
+    for line in trace.read_text().splitlines():
+        syncs += "sync(" in line and f"{Home(settings.home).journal}-wal" in line
+        if "answered" in line:
+            counts.append(syncs)
+            syncs = 0
+    assert len(counts) == 20
+    assert min(counts) >= 1
