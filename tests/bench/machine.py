@@ -1,0 +1,64 @@
+"""Where and when figures were taken, and how long its disk takes to sync."""
+
+import os
+import platform
+import statistics
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+SYNCS = 200
+PAGE = b"\0" * 4096
+
+
+def describe(command: str) -> list[str]:
+    """Return lines that name date, machine, Python, load and command."""
+    load = ", ".join(f"{one:.2f}" for one in os.getloadavg())
+    return [
+        f"date      {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        f"machine   {_cpu_model()}, {os.cpu_count()} cores, {_memory_gib():.0f} GiB, "
+        f"{platform.system()} {platform.release()}",
+        f"python    {platform.python_version()}",
+        f"load      {load} (1, 5 and 15 minutes, before the run)",
+        f"command   {command}",
+    ]
+
+
+def sync_ms(folder: Path) -> float:
+    """Return the median milliseconds of writing and syncing one page in a folder."""
+    path = folder / "sync.tmp"
+    taken = []
+    with path.open("wb") as file:
+        for _ in range(SYNCS):
+            file.write(PAGE)
+            file.flush()
+            started = time.perf_counter()
+            os.fsync(file.fileno())
+            taken.append(time.perf_counter() - started)
+    path.unlink()
+    return statistics.median(taken) * 1000
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU seconds a process has used in all its threads, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_mib(pid: int) -> float:
+    """Return the most memory a process has held, in MiB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    raise ValueError(f"process {pid} does not tell its peak memory")
+
+
+def _cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def _memory_gib() -> float:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

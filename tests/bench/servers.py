@@ -1,0 +1,99 @@
+"""Servers to measure, each a process of its own, with homes in temporary folders."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cli.free_port import free_port
+from cli.keys import make_key
+from cli.starting import start_home
+from store.raw_lake import RawLake
+from store.settings import Settings
+
+START_S = 60.0
+SEAL_S = 120.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server process."""
+
+    pid: int
+    port: int
+
+
+@contextmanager
+def temporary_home() -> Iterator[Settings]:
+    """Yield the settings of a started home that is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="imo360-bench-") as folder:
+        today = datetime.now(UTC).date()
+        settings = Settings(home=Path(folder) / "home", image_hosts=frozenset(), as_of_date=today)
+        start_home(settings)
+        yield settings
+
+
+def make_bench_key(settings: Settings) -> str:
+    """Return a key that may publish."""
+    now = datetime.now(UTC)
+    return make_key(settings, "Bench (synthetic)", ["publish.estates"], None, None, now)
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[Server]:
+    """Run `imo360 serve` on a home."""
+    port = free_port()
+    command = ["cli.main", "serve", "--home", str(settings.home), "--port", str(port)]
+    with _running(command, port, "/healthz") as server:
+        yield server
+
+
+@contextmanager
+def echoing() -> Iterator[Server]:
+    """Run the bare echo."""
+    port = free_port()
+    with _running(["tests.bench.echo", str(port)], port, "/openapi.json") as server:
+        yield server
+
+
+def await_sealed(settings: Settings) -> None:
+    """Wait until the server has brought everything into the lake, so that it is idle."""
+    lake = RawLake(settings)
+    end = time.monotonic() + SEAL_S
+    while lake.waiting():
+        if time.monotonic() > end:
+            raise RuntimeError(f"the server did not seal within {SEAL_S:.0f} s")
+        time.sleep(0.05)
+
+
+@contextmanager
+def _running(module: list[str], port: int, ready_path: str) -> Iterator[Server]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("IMO360_")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", *module], stdout=subprocess.DEVNULL, env=environment
+    )
+    try:
+        _await_ready(process, port, ready_path)
+        yield Server(process.pid, port)
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def _await_ready(process: "subprocess.Popen[bytes]", port: int, path: str) -> None:
+    end = time.monotonic() + START_S
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2):
+                return
+        except (TimeoutError, urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    raise RuntimeError(f"the server on port {port} did not start")
