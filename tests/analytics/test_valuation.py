@@ -134,6 +134,7 @@ class TestModel:
         assert accuracy.coverage_pct(price, ends[0], ends[1]) == pytest.approx(80, abs=2.5)
         assert accuracy.coverage_pct(price, ends[2], ends[3]) == pytest.approx(90, abs=2)
 
+    @pytest.mark.soak  # fits a whole market twice
     def test_prices_twice_as_high_give_values_twice_as_high(self, modelled: World) -> None:
         twice = world_of(planted.market(1500, rent_share=0.4, factor=2.0)).values
         ratio = twice["value"].to_numpy() / modelled.values["value"].to_numpy()
@@ -189,7 +190,7 @@ def _value_of(edition: Edition, market: planted.Market, listing: int) -> float:
     return float(values.filter(id=listing)["value"].item())
 
 
-@pytest.mark.slow
+@pytest.mark.soak  # the journey through Poland holds the same model to it in `make test`
 @pytest.mark.skipif(not poland.is_there(), reason=poland.ABSENT)
 def test_polish_flats_not_seen_in_training_are_valued_better_than_by_city_medians() -> None:
     flats = poland.flats()

@@ -8,11 +8,13 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Engine
 
 from store.database import open_journal_database, open_warehouse, warehouse_path, writing
 from store.home import Home, HomeError
-from store.schema import SchemaError, expect_current, migrate
+from store.migrations.run import config_of
+from store.schema import HEADS, SchemaError, expect_current, migrate
 from store.settings import Settings
 from store.tables.journal import COUNTERS, JOURNAL, ingest_counters
 from store.tables.warehouse import WAREHOUSE
@@ -29,6 +31,11 @@ def test_migrations_make_the_declared_tables(name: str, settings: Settings) -> N
     with opener(settings).connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, declared) == []
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_the_head_known_without_alembic_is_the_newest_script(name: str) -> None:
+    assert ScriptDirectory.from_config(config_of(name)).get_current_head() == HEADS[name]
 
 
 def test_migrating_again_changes_nothing(settings: Settings) -> None:
