@@ -7,6 +7,7 @@ catalogued files only. It leaves the meaning of a row to `flows.steps.normalise`
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -169,7 +170,7 @@ class RawLake:
                     table.lake == EVENTS.name, table.state == "verified"
                 )
             ).scalar()
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             return connection.execute(
                 sa.delete(ingest_events).where(
                     events.event_offset <= (last or 0), events.received_at < before
@@ -191,7 +192,7 @@ class RawLake:
         """
         with locked(self._home.locks / "seal.lock"):
             chosen = _widest(_readable(self._folder(EVENTS)))
-            with writing(self._engine) as connection:
+            with self._writing() as connection:
                 connection.execute(
                     sa.delete(ingest_lake_files).where(ingest_lake_files.c.lake == EVENTS.name)
                 )
@@ -200,6 +201,15 @@ class RawLake:
                         sa.insert(ingest_lake_files).values(**_row(EVENTS, file, now))
                     )
             return len(chosen)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """Open a write transaction when its turn comes.
+
+        In the committer's order: SQLite alone would let one of the two sleep until it is free.
+        """
+        with locked(self._home.locks / "journal.lock"), writing(self._engine) as connection:
+            yield connection
 
     def _folder(self, kind: _Kind) -> Path:
         return self._home.lake / kind.name
@@ -239,7 +249,7 @@ class RawLake:
         if last < first:
             return None
         name = _file_name(first, last)
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             connection.execute(
                 sa.insert(ingest_lake_files).values(
                     lake=kind.name,
@@ -268,7 +278,7 @@ class RawLake:
 
     def _catalogue(self, kind: _Kind, first: int, content: bytes) -> None:
         table = ingest_lake_files.c
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             connection.execute(
                 sa.update(ingest_lake_files)
                 .where(table.lake == kind.name, table.first_offset == first)
@@ -290,7 +300,7 @@ class RawLake:
         if not files:
             return
         table = ingest_lake_files.c
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             connection.execute(
                 sa.update(ingest_lake_files)
                 .where(
@@ -309,7 +319,7 @@ class RawLake:
         write_durably(path, content)
         whole = LakeFile(first, last, path, len(content), hashlib.sha256(content).hexdigest())
         table = ingest_lake_files.c
-        with writing(self._engine) as connection:
+        with self._writing() as connection:
             connection.execute(
                 sa.delete(ingest_lake_files).where(
                     table.lake == EVENTS.name, table.first_offset.between(first, last)
