@@ -27,7 +27,7 @@ from tests.bench.servers import (
 from tests.bench.steady_client import Round, request_bytes, run_for
 
 CONNECTIONS = (16, 64)
-ROUNDS = 4
+ROUNDS = 5
 WARM_UP_S = 1.0
 SECONDS = 4.0
 HEADER = ("server, connections", "requests/s", "p50 ms", "p99 ms", "server CPU us/request",
