@@ -1,5 +1,6 @@
 """Refusals: the errors a user can mend, each told in one line with exit code 2."""
 
+import errno
 import sys
 
 from pydantic import ValidationError
@@ -17,6 +18,16 @@ MENDABLE = (
 )
 """(module, error): a module that was not imported cannot have raised."""
 
+UNUSABLE_FILES = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT,
+)  # fmt: skip
+
+UNUSABLE_DATABASES = (
+    "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_FULL",
+    "SQLITE_PERM", "SQLITE_IOERR", "SQLITE_BUSY",
+)  # fmt: skip
+"""What SQLite calls a disk or a file it cannot work with; its other errors are ours."""
+
 
 def refusal_line(problem: BaseException) -> str | None:
     """Return the one line that says what to mend, or None for a failure of ours."""
@@ -28,4 +39,15 @@ def refusal_line(problem: BaseException) -> str | None:
         kind = getattr(sys.modules.get(module), name, None)
         if kind is not None and isinstance(problem, kind):
             return str(problem)
+    return _unusable(problem)
+
+
+def _unusable(problem: BaseException) -> str | None:
+    """Tell of a file that cannot be read or written: rights, space, damage."""
+    if isinstance(problem, OSError) and problem.errno in UNUSABLE_FILES:
+        return f"cannot use {problem.filename or 'the disk'}: {problem.strerror}"
+    cause = getattr(problem, "orig", problem)  # SQLAlchemy wraps what the driver raised
+    name = str(getattr(cause, "sqlite_errorname", ""))
+    if name.startswith(UNUSABLE_DATABASES):
+        return f"cannot use a database of the home: {cause}"
     return None

@@ -166,7 +166,9 @@ def start_if_new(settings: Settings) -> None:
         expect_current(settings)
         return
     command = [sys.executable, "-m", "cli.main", "migrate"]
-    subprocess.run(command, env=environment_for(settings), check=True, stdout=sys.stderr)
+    done = subprocess.run(command, env=environment_for(settings), check=False, stdout=sys.stderr)
+    if done.returncode:
+        raise SystemExit(done.returncode)  # it has said why
 
 
 def _serve(settings: Settings, parts: list[Any]) -> int:

@@ -25,25 +25,25 @@ LOG_SECONDS = 10.0
 
 
 @task(name="drain", cache_policy=NO_CACHE, persist_result=False)
-async def drain(worker: Worker, watch: Watch) -> int:
-    """Run cycles (normalise, load, locate, price, score, check, publish) until nothing waits."""
-    return await asyncio.to_thread(worker.drain, watch)
+async def drain(worker: Worker, watch: Watch, target: int) -> int:
+    """Run cycles (normalise, load, locate, price, score, check, publish) up to the target."""
+    return await asyncio.to_thread(worker.drain, watch, target)
 
 
 @task(name="export", cache_policy=NO_CACHE, persist_result=False)
 async def export(worker: Worker) -> int | None:
     """Write the newest publication as Parquet."""
     home, keep = Home(worker.settings.home), worker.settings.exports_kept
-    return await asyncio.to_thread(export_publication, home, worker.engine, keep)
+    return await asyncio.to_thread(export_publication, home, worker.engine, keep, worker.lease)
 
 
 @flow(name="refresh_market", persist_result=False, validate_parameters=False)
 async def refresh_market(worker: Worker, target: int, watch: Watch) -> Refreshed:
     """Publish everything acknowledged so far, judge its pictures, publish again, export."""
     worker.run_id = str(flow_run.id)
-    cycles = await drain(worker, watch)
+    cycles = await drain(worker, watch, target)
     pictures = await fetch_images(worker.settings, watch.on_picture)
-    cycles += await drain(worker, watch)
+    cycles += await drain(worker, watch, worker.lake.last_offset())
     await export(worker)
     progress = worker.resident.progress
     get_run_logger().info("publication %d at offset %d", progress.publication, progress.watermark)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -23,8 +24,9 @@ BUSY_SECONDS = 20.0
 
 def _sqlite_engine(path: Path, synchronous: str, *, read_only: bool = False) -> Engine:
     mode = "ro" if read_only else "rwc"
+    file = f"file:{quote(str(path.resolve()))}"  # a folder's name may hold ? and #
     engine = sa.create_engine(
-        f"sqlite+pysqlite:///file:{path.resolve()}?mode={mode}&uri=true",
+        sa.URL.create("sqlite+pysqlite", database=file, query={"mode": mode, "uri": "true"}),
         connect_args={
             "timeout": BUSY_SECONDS,
             "isolation_level": None,

@@ -14,7 +14,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from store.database import reading, writing
+from store.database import open_warehouse, reading, warehouse_path, writing
 from store.home import Home, try_lock
 from store.tables.warehouse import core_lease, core_progress
 
@@ -50,16 +50,22 @@ def owner_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
 
 
-def take_lease(home: Home, engine: Engine, now: datetime) -> Lease | None:
-    """Take the lease, or return None while a living worker of this machine holds it.
+def take_lease(home: Home, now: datetime) -> tuple[Engine, Lease] | None:
+    """Take the lease and open the current warehouse; None while a living worker holds the lease.
 
     On one machine the file lock decides (the kernel frees it at death); the generation fences
-    off whoever held it before.
+    off whoever held it before. The pointer is read under the lock: a replay that held it just
+    now may have pointed to another warehouse.
     """
     descriptor = try_lock(home.locks / "refresh.lock")
     if descriptor is None:
         return None
-    return claim(engine, owner_name(), descriptor, now)
+    try:
+        engine = open_warehouse(warehouse_path(home))
+        return engine, claim(engine, owner_name(), descriptor, now)
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def claim(engine: Engine, owner: str, descriptor: int, now: datetime) -> Lease:
@@ -84,12 +90,17 @@ def fenced(engine: Engine, lease: Lease) -> Iterator[Connection]:
     Raises LeaseLostError when another generation holds the lease.
     """
     with writing(engine) as connection:
-        generation = connection.execute(
-            sa.select(core_lease.c.generation).where(core_lease.c.name == "refresh")
-        ).scalar()
-        if generation != lease.generation:
-            raise LeaseLostError(f"generation {lease.generation} of {lease.owner} was taken over")
+        expect_held(connection, lease)
         yield connection
+
+
+def expect_held(connection: Connection, lease: Lease) -> None:
+    """Raise LeaseLostError when another generation holds the lease."""
+    generation = connection.execute(
+        sa.select(core_lease.c.generation).where(core_lease.c.name == "refresh")
+    ).scalar()
+    if generation != lease.generation:
+        raise LeaseLostError(f"generation {lease.generation} of {lease.owner} was taken over")
 
 
 def read_progress(connection: Connection) -> Progress:

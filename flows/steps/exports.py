@@ -4,6 +4,7 @@ Forward only: readers follow MANIFEST.json, which is renamed into place when a f
 They may lag behind the tables and say their publication number.
 """
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -14,13 +15,18 @@ from sqlalchemy.engine import Engine
 from store.database import reading
 from store.digests import digest
 from store.frames import read_frame
-from store.home import Home, sync_folder, write_durably
+from store.home import Home, write_durably
 from store.tables.warehouse import PUBLISHED, market_runs
-from store.warehouse import read_progress
+from store.warehouse import Lease, expect_held, read_progress
 
 
-def export_publication(home: Home, engine: Engine, keep: int) -> int | None:
-    """Write the newest publication unless it is there; return its number (None: there is none)."""
+def export_publication(
+    home: Home, engine: Engine, keep: int, lease: Lease | None = None
+) -> int | None:
+    """Write the newest publication unless it is there; return its number (None: there is none).
+
+    Raises LeaseLostError, before the manifest moves, when another worker took the lease over.
+    """
     with reading(engine) as connection:
         publication = read_progress(connection).publication
         if not publication or exported(home) == publication:
@@ -38,6 +44,9 @@ def export_publication(home: Home, engine: Engine, keep: int) -> int | None:
                    for name, frame in frames.items()},
         "digests": {name: digest(frames[name], table) for name, table in PUBLISHED.items()},
     }  # fmt: skip
+    if lease is not None:
+        with reading(engine) as connection:
+            expect_held(connection, lease)
     write_durably(home.exports / "MANIFEST.json", json.dumps(manifest, indent=1).encode())
     _sweep(home, keep)
     return publication
@@ -56,8 +65,9 @@ def _write(folder: Path, frames: dict[str, pl.DataFrame]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name, frame in frames.items():
-        frame.write_parquet(folder / f"{name}.parquet", compression="zstd")
-    sync_folder(folder)
+        content = io.BytesIO()  # polars issues no fsync
+        frame.write_parquet(content, compression="zstd")
+        write_durably(folder / f"{name}.parquet", content.getvalue())
 
 
 def _sweep(home: Home, keep: int) -> None:

@@ -16,14 +16,16 @@ from flows.steps.pictures import drain_pictures
 from flows.steps.publish import CycleReport
 from flows.steps.resident import read_resident
 from flows.steps.worker import Clock, Worker, start_worker
+from store.database import open_warehouse_reader
 from store.home import Home
+from store.raw_lake import RawLake
 from store.settings import Settings
-from store.warehouse import LeaseLostError
+from store.warehouse import LeaseLostError, progress_of
 
 LOG = logging.getLogger("imo360.work")
 
 DUTY_SECONDS = 60.0
-"""How often exports, compaction and pruning are looked at."""
+"""How often exports, compaction, pruning and, in a busy hour, editions are looked at."""
 
 PICTURE_SECONDS = 2.0
 """How often the picture queue is looked at."""
@@ -74,7 +76,11 @@ class Loop:
 
     def _duties(self) -> None:
         worker, now = self.worker, self.worker.clock()
-        export_publication(Home(self.settings.home), worker.engine, self.settings.exports_kept)
+        # However busy partners are: a new day or other zones must not wait for a quiet moment.
+        worker.retrain_if_due()
+        export_publication(
+            Home(self.settings.home), worker.engine, self.settings.exports_kept, worker.lease
+        )
         worker.lake.compact(now)
         worker.lake.verify_new()
         worker.lake.prune(now)
@@ -94,11 +100,17 @@ def wait_for_worker(
 
 def picture_thread(settings: Settings, stop: threading.Event, clock: Clock) -> threading.Thread:
     """Start draining the picture queue beside the loop; ends soon after `stop` is set."""
+    lake = RawLake(settings)
 
     def drain() -> None:
+        judged = 0
         while not stop.wait(PICTURE_SECONDS):
             try:
-                drain_pictures(settings, clock)
+                # Pictures stay pending until their verdicts are loaded: hosts are not asked
+                # again while the loop is busy with an edition.
+                loaded = progress_of(open_warehouse_reader(settings)).watermark
+                if loaded >= judged and drain_pictures(settings, clock):
+                    judged = lake.last_offset()
             except Exception:
                 LOG.exception("pictures failed; they stay pending and are tried again")
 

@@ -16,7 +16,7 @@ from store.database import open_warehouse_reader, reading
 from store.home import Home
 from store.raw_lake import RawLake
 from store.settings import Settings
-from store.tables.warehouse import core_listings
+from store.tables.warehouse import core_listing_images, core_listings
 from store.warehouse import Progress, read_progress
 
 POLL_SECONDS = 0.2
@@ -58,10 +58,12 @@ def refresh(
 
 def work_through(worker: Worker, target: int, watch: Watch) -> Refreshed:
     """Drain, judge pictures, drain their verdicts, export."""
-    cycles = worker.drain(watch)
+    cycles = worker.drain(watch, target)
     pictures = drain_pictures(worker.settings, worker.clock, watch.on_picture)
-    cycles += worker.drain(watch)
-    export_publication(Home(worker.settings.home), worker.engine, worker.settings.exports_kept)
+    cycles += worker.drain(watch, worker.lake.last_offset())
+    export_publication(
+        Home(worker.settings.home), worker.engine, worker.settings.exports_kept, worker.lease
+    )
     return outcome(worker, target, cycles, pictures)
 
 
@@ -82,23 +84,34 @@ def outcome(worker: Worker, target: int, cycles: int, pictures: int) -> Refreshe
 def worker_or_join(
     settings: Settings, run_id: str, target: int, clock: Clock
 ) -> Worker | Refreshed:
-    """Return a worker, or what another one came to once it published up to the target."""
+    """Return a worker, or what another one came to once it published up to the target.
+
+    It is waited for until each picture has its first verdict, too, as a worker of one's own does.
+    """
     patience = time.monotonic() + JOIN_SECONDS
     while True:
         worker = start_worker(settings, run_id, clock)
         if worker is not None:
             return worker
-        progress, is_published = _seen(settings, target)
+        progress, is_published, is_judged = _seen(settings, target)
         is_late = time.monotonic() > patience and progress.watermark >= target
-        if is_published or is_late:
+        if (is_published and is_judged) or is_late:
             late = () if is_published else ("the running worker loaded it, but did not publish",)
             return Refreshed(target, progress.publication, progress.edition, 0, 0, True, late)
         time.sleep(POLL_SECONDS)
 
 
-def _seen(settings: Settings, target: int) -> tuple[Progress, bool]:
-    """Return how far the warehouse is, and whether everything up to the target is published."""
+def _seen(settings: Settings, target: int) -> tuple[Progress, bool, bool]:
+    """Return how far the warehouse is, and whether everything up to the target is published and
+    all its pictures are judged."""
+    pending = (
+        sa.select(core_listing_images.c.listing_id)
+        .join(core_listings, core_listings.c.id == core_listing_images.c.listing_id)
+        .where(core_listing_images.c.state == "pending", core_listings.c.event_offset <= target)
+    )
     with reading(open_warehouse_reader(settings)) as connection:
         progress = read_progress(connection)
         is_empty = connection.execute(sa.select(core_listings.c.id).limit(1)).first() is None
-    return progress, progress.watermark >= target and (progress.edition > 0 or is_empty)
+        is_judged = connection.execute(pending.limit(1)).first() is None
+    is_published = progress.watermark >= target and (progress.edition > 0 or is_empty)
+    return progress, is_published, is_judged

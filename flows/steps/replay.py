@@ -55,13 +55,12 @@ def replay(
     what was sealed, ReplayStoppedError when a severe check fails; readers then keep what they had.
     """
     home = Home(settings.home)
-    old_path = warehouse_path(home)
-    old = open_warehouse(old_path)
-    lease = take_lease(home, old, clock())
-    if lease is None:
+    taken = take_lease(home, clock())
+    if taken is None:
         raise ReplayBusyError("a worker is running: stop `imo360 up` or `imo360 work` first")
+    old, lease = taken
     try:
-        path = home.warehouses / _next_name(old_path.name)
+        path = home.warehouses / _next_name(warehouse_path(home).name)
         _remove(path)
         migrate_warehouse(path)
         engine = open_warehouse(path)

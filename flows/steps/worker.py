@@ -18,7 +18,6 @@ from flows.steps.check import check
 from flows.steps.editions import edition_due, make_edition
 from flows.steps.publish import CycleReport, publish
 from flows.steps.resident import Resident, read_resident
-from store.database import open_warehouse, warehouse_path
 from store.home import Home
 from store.objects import ObjectStore, open_objects
 from store.raw_lake import RawLake
@@ -110,16 +109,24 @@ class Worker:
             crash_at("edition_made")
         return reason
 
-    def drain(self, watch: Watch | None = None) -> int:
-        """Run cycles until nothing waits and no edition is due; return the number of cycles."""
+    def drain(self, watch: Watch | None = None, target: int | None = None) -> int:
+        """Run cycles until nothing waits and no edition is due; return the number of cycles.
+
+        target: an offset that is far enough, so that partners who post without pause do not
+        keep it from ending.
+        """
         told, cycles = watch or Watch(), 0
         while True:
             report = self.cycle()
             if report is not None:
                 cycles += 1
                 told.on_cycle(report)
-            elif not self._retrained(told):
+                if target is None or report.watermark < target:
+                    continue
+            if not self._retrained(told):
                 return cycles
+            if target is not None:
+                target = self.lake.last_offset()  # the edition takes effect at its own event
 
     def _retrained(self, told: Watch) -> bool:
         reason = edition_due(self.resident, self.settings, self.clock())
@@ -138,11 +145,10 @@ class Worker:
 def start_worker(settings: Settings, run_id: str, clock: Clock = utc_now) -> Worker | None:
     """Take the lease and read what is stored; None while another worker holds the lease."""
     home = Home(settings.home)
-    engine = open_warehouse(warehouse_path(home))
-    lease = take_lease(home, engine, clock())
-    if lease is None:
-        engine.dispose()
+    taken = take_lease(home, clock())
+    if taken is None:
         return None
+    engine, lease = taken
     objects = open_objects(home.objects)
     return Worker(
         settings, engine, RawLake(settings), objects, lease, read_resident(engine, objects),

@@ -1,6 +1,9 @@
 """The command from outside: exit codes, one clear line for what a user can mend, exports."""
 
+import errno
 import json
+import os
+import shutil
 import socket
 import sys
 from collections.abc import Callable
@@ -11,6 +14,7 @@ import pytest
 from typer.main import get_command
 
 import cli.main
+from cli.refusals import UNUSABLE_FILES, refusal_line
 from cli.tables import HIDDEN
 from store.database import open_journal_database, writing
 from store.settings import Settings
@@ -66,6 +70,38 @@ def test_a_port_in_use_is_one_line(settings: Settings, run: Run) -> None:
         port = str(taken.getsockname()[1])
         line = one_line(run("serve", "--port", port, home=settings.home))
     assert f"cannot listen on 127.0.0.1:{port}" in line
+
+
+@pytest.mark.parametrize("command", [["migrate"], ["up", "--port", "0"]], ids=["migrate", "up"])
+def test_a_home_that_cannot_be_made_is_one_line(
+    command: list[str], tmp_path: Path, run: Run
+) -> None:
+    (tmp_path / "file").touch()
+    assert "cannot make the home" in one_line(run(*command, home=tmp_path / "file" / "home"))
+
+
+def test_a_file_that_is_no_database_is_one_line(settings: Settings, run: Run) -> None:
+    (settings.home / "journal.sqlite").write_bytes(b"not a database at all" * 100)
+    assert "file is not a database" in one_line(run("tables", home=settings.home))
+
+
+def test_a_home_may_have_any_name(empty_home: Path, tmp_path: Path, run: Run) -> None:
+    home = tmp_path / "what? #1 100%25"
+    shutil.copytree(empty_home, home)
+    assert run("tables", home=home).returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == [home.name]
+
+
+@pytest.mark.parametrize("number", UNUSABLE_FILES, ids=errno.errorcode.get)
+def test_a_file_that_cannot_be_used_is_told_by_name(number: int) -> None:
+    line = refusal_line(OSError(number, os.strerror(number), "home/locks/seal.lock"))
+    assert line is not None
+    assert "home/locks/seal.lock" in line
+
+
+def test_a_failure_of_ours_is_not_told_as_the_users() -> None:
+    assert refusal_line(ValueError("ours")) is None
+    assert refusal_line(OSError(errno.EBADF, "ours")) is None
 
 
 def test_an_old_schema_is_one_line(settings: Settings, run: Run) -> None:
