@@ -81,15 +81,18 @@ class RawLake:
         self._engine = engine or open_journal_database(settings)
 
     def seal(self, now: datetime, crash: Callable[[str], None] = lambda _point: None) -> int:
-        """Bring every waiting event and refusal into the lake; return the last event offset.
+        """Bring what waits when called into the lake; return the last event offset there.
 
         Safe to call from any process at any time. `crash` is called at the points where a kill
         must do no harm.
         """
         with locked(self._home.locks / "seal.lock"):
             for kind in (REFUSALS, EVENTS):
-                while self._seal_one(kind, now, crash):
-                    pass
+                # Not until nothing waits: under a stream of posts that never ends, and each round
+                # makes a small file and three syncs.
+                target = self._given(kind)
+                while self._sealed(kind) < target:
+                    self._seal_one(kind, now, crash)
             return self._sealed(EVENTS)
 
     def waiting(self) -> bool:
@@ -99,8 +102,7 @@ class RawLake:
 
     def last_offset(self) -> int:
         """Return the offset of the newest acknowledged event; 0 before the first."""
-        with reading(self._engine) as connection:
-            return _last_given(connection, EVENTS)
+        return self._given(EVENTS)
 
     def files(
         self, after: int = 0, states: Sequence[str] = ("catalogued", "verified")
@@ -214,15 +216,16 @@ class RawLake:
     def _folder(self, kind: _Kind) -> Path:
         return self._home.lake / kind.name
 
+    def _given(self, kind: _Kind) -> int:
+        with reading(self._engine) as connection:
+            return _last_given(connection, kind)
+
     def _sealed(self, kind: _Kind) -> int:
         with reading(self._engine) as connection:
             return _last_catalogued(connection, kind)
 
-    def _seal_one(self, kind: _Kind, now: datetime, crash: Callable[[str], None]) -> bool:
-        batch = self._plan(kind, now)
-        if batch is None:
-            return False
-        first, last, name = batch
+    def _seal_one(self, kind: _Kind, now: datetime, crash: Callable[[str], None]) -> None:
+        first, last, name = self._plan(kind, now)
         crash("seal_planned")
         content = self._content(kind, first, last)
         crash("seal_before_write")
@@ -231,10 +234,9 @@ class RawLake:
         crash("seal_written")
         self._catalogue(kind, first, content)
         crash("seal_catalogued")
-        return True
 
-    def _plan(self, kind: _Kind, now: datetime) -> tuple[int, int, str] | None:
-        """Fix the next batch, or return the one a crash left planned; None when none waits."""
+    def _plan(self, kind: _Kind, now: datetime) -> tuple[int, int, str]:
+        """Fix the next batch of what waits, or return the one a crash left planned."""
         table = ingest_lake_files.c
         with reading(self._engine) as connection:
             planned = connection.execute(
@@ -246,8 +248,6 @@ class RawLake:
                 return planned[0], planned[1], planned[2]
             first = _last_catalogued(connection, kind) + 1
             last = min(_last_given(connection, kind), first + MOST_ROWS - 1)
-        if last < first:
-            return None
         name = _file_name(first, last)
         with self._writing() as connection:
             connection.execute(

@@ -69,6 +69,20 @@ def test_a_crash_anywhere_in_sealing_leaves_the_same_file(
     assert lake.read(0, 100).num_rows == 7
 
 
+def test_sealing_ends_though_posts_keep_coming(
+    journal: Journal, sender: Sender, lake: RawLake, clock: Callable[[], datetime]
+) -> None:
+    fill(journal, sender, 2)
+
+    def keep_posting(_point: str) -> None:
+        fill(journal, sender, 1, start=2)
+
+    assert lake.seal(clock(), keep_posting) == 2
+    assert lake.waiting()
+    assert lake.seal(clock()) == 6
+    assert [(f.first_offset, f.last_offset) for f in lake.files()] == [(1, 2), (3, 6)]
+
+
 def test_reading_starts_in_the_middle_and_stops_where_asked(
     journal: Journal, sender: Sender, lake: RawLake, clock: Callable[[], datetime]
 ) -> None:
