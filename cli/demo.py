@@ -56,7 +56,8 @@ class DemoMarket:
 def run_demo(settings: Settings, listings: int, seed: int) -> None:
     """Run the main job and print what came out. Raises when a part does not do its work."""
     home = Home(settings.home)
-    start_home(settings)
+    with STDERR.status("making the home: schemas, zones, rates"):
+        start_home(settings)
     prefect = start_prefect(home, free_port())
     try:
         made = _made(home, DemoMarket(seed, listings, as_of(settings, utc_now()), DEFAULT_PORT))
@@ -66,7 +67,8 @@ def run_demo(settings: Settings, listings: int, seed: int) -> None:
             key = make_key(seen, PARTNER, ["publish.estates"], None, None, utc_now())
             with _api(seen) as base:
                 posted = _post(base, key, market)
-                await_prefect(prefect, home)
+                with STDERR.status("waiting for Prefect"):
+                    await_prefect(prefect, home)
                 refreshed = refresh_once(seen, with_prefect=False)
                 delays = _probe(seen, base, key)
         print_summary(seen, made.as_of, market, posted, refreshed, delays)
@@ -141,7 +143,9 @@ def _probe(settings: Settings, base: str, key: str) -> list[float]:
     thread = threading.Thread(target=loop.run_until, args=(time.monotonic() + 600,), daemon=True)
     thread.start()
     try:
-        return [_published_after(worker.engine, base, key, n) for n in range(PROBES)]
+        with progress_bars() as bars:
+            numbers = bars.track(range(PROBES), description="single posts, timed")
+            return [_published_after(worker.engine, base, key, n) for n in numbers]
     finally:
         stop.set()
         thread.join()

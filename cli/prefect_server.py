@@ -1,8 +1,14 @@
-"""A Prefect server of our own, for the time it is needed; never left behind."""
+"""A Prefect server of our own, for the time it is needed; never left behind.
+
+It runs below a keeper (`python -m cli.prefect_server`), which ends it when the process that
+asked for it is gone, however that ended.
+"""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -14,6 +20,9 @@ from cli.free_port import free_port
 from store.home import Home
 
 START_SECONDS = 90.0
+
+STOP_SECONDS = 8.0
+"""How long the server may take to end by itself."""
 
 
 class PrefectStartError(Exception):
@@ -38,8 +47,7 @@ def start_prefect(home: Home, port: int) -> "subprocess.Popen[bytes]":
     home.prefect.mkdir(parents=True, exist_ok=True)
     with (home.prefect / "server.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1",
-             "--port", str(port)],
+            [sys.executable, "-m", "cli.prefect_server", str(port), str(os.getpid())],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
@@ -59,9 +67,13 @@ def await_prefect(server: "subprocess.Popen[bytes]", home: Home) -> None:
 
 def stop_prefect(server: "subprocess.Popen[bytes]") -> None:
     """Stop the server, gently first."""
+    _stop(server, STOP_SECONDS + 2)
+
+
+def _stop(server: "subprocess.Popen[bytes]", seconds: float) -> None:
     server.terminate()
     try:
-        server.wait(timeout=10)
+        server.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
@@ -76,3 +88,21 @@ def prefect_server(home: Home) -> Iterator[Any]:
         yield server
     finally:
         stop_prefect(server)
+
+
+def keep(port: int, parent: int) -> None:
+    """Run the server until it ends, SIGTERM comes or the parent process is gone."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the parent stops us in order
+    server = subprocess.Popen(
+        [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1",
+         "--port", str(port)]
+    )  # fmt: skip
+    while server.poll() is None and os.getppid() == parent and not stop.wait(0.5):
+        pass
+    _stop(server, STOP_SECONDS)
+
+
+if __name__ == "__main__":
+    keep(int(sys.argv[1]), int(sys.argv[2]))
