@@ -60,7 +60,8 @@ def replay(
         raise ReplayBusyError("a worker is running: stop `imo360 up` or `imo360 work` first")
     old, lease = taken
     try:
-        path = home.warehouses / _next_name(warehouse_path(home).name)
+        warehouse = warehouse_path(home)
+        path = home.warehouses / _next_name(warehouse.name)
         _remove(path)
         migrate_warehouse(path)
         engine = open_warehouse(path)
@@ -70,6 +71,7 @@ def replay(
         _load_all(settings, engine, beside, clock, sizes, on_batch)
         engine.dispose()
         point_warehouse(home, path.name)
+        _sweep(home, warehouse, path)
     finally:
         lease.release()
         old.dispose()
@@ -121,6 +123,13 @@ def _carry_history(old: Engine, new: Engine) -> None:
 def _next_name(name: str) -> str:
     (number,) = re.findall(r"\d+", name)
     return f"warehouse-{int(number) + 1:06d}.sqlite"
+
+
+def _sweep(home: Home, old: Path, new: Path) -> None:
+    """Remove the warehouses of earlier replays; the one just left may still be read."""
+    for path in home.warehouses.glob("warehouse-*.sqlite"):
+        if path not in (old, new):
+            _remove(path)
 
 
 def _remove(path: Path) -> None:

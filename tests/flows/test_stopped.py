@@ -51,5 +51,17 @@ def test_a_replay_that_fails_a_check_leaves_readers_what_they_had(
     assert warehouse_path(Home(settings.home)) == before
 
 
+def test_replays_keep_the_present_warehouse_and_the_one_before(
+    settings: Settings, journal: Journal, sender: Sender, clock: Ticking
+) -> None:
+    load_packaged(settings, clock())
+    journal.submit(sender, [post("a")]).result(timeout=10)
+    for _ in range(3):
+        replay(settings, clock)
+    kept = sorted(path.name for path in Home(settings.home).warehouses.glob("*.sqlite"))
+    assert kept == ["warehouse-000003.sqlite", "warehouse-000004.sqlite"]
+    assert warehouse_path(Home(settings.home)).name == kept[-1]
+
+
 def test_a_refresh_of_an_empty_home_ends(settings: Settings, clock: Ticking) -> None:
     assert refresh(settings, "test", clock=clock).publication == 0
