@@ -184,7 +184,7 @@ def days_online(as_of_date: date) -> pl.Expr:
 
 
 def ask_to_first_ratio() -> pl.Expr:
-    """Return last ask / first ask of the spell, in euro at the rate of each day; 6 decimals."""
+    """Return last ask / first ask of the spell, null when asked in two currencies; 6 decimals."""
     known = (pl.col("first_price") > 0) & (pl.col("first_currency") == pl.col("currency"))
     ratio = (pl.col("price") / pl.col("first_price")).round(6)
     return pl.when(known).then(ratio).alias("ask_to_first_ratio")

@@ -62,14 +62,21 @@ def refresh_once(settings: Settings, *, with_prefect: bool) -> Refreshed:
 
 
 def _observed(worker: Worker, target: int, watch: Watch) -> Refreshed:
+    import httpx
     from prefect import tags
+    from prefect.exceptions import PrefectException
 
     from flows.refresh_market import refresh_market
 
     tag = home_tag(worker.settings)
-    crash_leftovers(tag)
-    with tags(tag):
-        return asyncio.run(refresh_market(worker, target, watch))
+    try:
+        crash_leftovers(tag)
+        with tags(tag):
+            return asyncio.run(refresh_market(worker, target, watch))
+    except (httpx.HTTPError, PrefectException):
+        # Prefect went away in the middle; what is done is done, the rest needs no observer.
+        LOG.warning("Prefect stopped observing; going on without it", exc_info=True)
+        return work_through(worker, target, watch)
 
 
 def _watch(bars: Progress, worker: Worker, target: int) -> Watch:
@@ -106,11 +113,13 @@ def work_on(settings: Settings, *, parent: int | None = None) -> None:
             signal.signal(name, lambda _signal, _frame: stop.set())
 
     handle_signals()
-    pictures = picture_thread(settings, stop, utc_now)
+    pictures: threading.Thread | None = None
     while not stop.is_set():
         worker = wait_for_worker(settings, f"process {os.getpid()}", stop, utc_now)
         if worker is None:
             break
+        # Only beside the lease: one who waits for it must not fetch what the other fetches.
+        pictures = pictures or picture_thread(settings, stop, utc_now)
         LOG.info("working on %s, generation %d", settings.home, worker.lease.generation)
         try:
             _work_windows(Loop(settings, stop, worker, lambda _report: None), handle_signals)
@@ -118,7 +127,8 @@ def work_on(settings: Settings, *, parent: int | None = None) -> None:
             LOG.warning("%s: waiting for the lease", lost)
         finally:
             worker.close()
-    pictures.join(timeout=30)
+    if pictures is not None:
+        pictures.join(timeout=30)
 
 
 def _stop_with(parent: int, stop: threading.Event) -> None:

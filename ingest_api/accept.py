@@ -15,7 +15,7 @@ from ingest_api.desk import Desk
 from ingest_api.reading import Refusal, Understood, invalid, read_listing
 from store.journal import JournalClosedError
 from store.shapes.checks import Violation, Warned
-from store.shapes.posts import Accepted, Sender, Verdict
+from store.shapes.posts import Accepted, Failed, Sender, Verdict
 
 LOG = logging.getLogger(__name__)
 
@@ -131,6 +131,8 @@ def _item_outcome(
 def _outcome(read: Understood, verdict: Verdict | BaseException) -> Outcome:
     if isinstance(verdict, Accepted):
         return Taken(verdict, read.warnings)
+    if isinstance(verdict, Failed):
+        return FAILED
     if isinstance(verdict, BaseException):
         return CLOSED if isinstance(verdict, JournalClosedError) else FAILED
     if verdict.reason == "provider_not_owned":

@@ -4,11 +4,12 @@ One committer thread takes whatever is waiting, commits it in one transaction wi
 answers all of it; nobody waits for company. Downstream of it stands the raw lake (`raw_lake`).
 """
 
+import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,11 @@ from store.database import open_journal_database
 from store.home import Home, locked
 from store.register import Register
 from store.settings import Settings
-from store.shapes.posts import Accepted, Post, Rejected, Sender, Verdict
+from store.shapes.posts import Accepted, Failed, Post, Rejected, Sender, Verdict
 
 __all__ = [
     "Accepted",
+    "Failed",
     "Journal",
     "JournalClosedError",
     "Post",
@@ -33,6 +35,8 @@ __all__ = [
     "append_event",
     "open_journal",
 ]
+
+LOG = logging.getLogger("imo360.journal")
 
 GROUP_POSTS = 1_000
 """Most posts in one transaction: enough to share the fsync, few enough to answer soon."""
@@ -66,6 +70,7 @@ class Journal:
         self._clock = clock
         self._waiting: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._is_closed = False
+        self._door = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._thread.start()
 
@@ -98,15 +103,18 @@ class Journal:
 
     def close(self) -> None:
         """Commit what is waiting, then stop."""
-        self._is_closed = True
-        self._waiting.put(None)
+        with self._door:
+            self._is_closed = True
+            self._waiting.put(None)
         self._thread.join()
         self._register.close()
 
     def _put(self, work: _Work) -> None:
-        if self._is_closed:
-            raise JournalClosedError("the journal is closed: nothing was accepted")
-        self._waiting.put(work)
+        # Under one lock with `close`: nothing may queue behind the mark that ends the committer.
+        with self._door:
+            if self._is_closed:
+                raise JournalClosedError("the journal is closed: nothing was accepted")
+            self._waiting.put(work)
 
     def _run(self) -> None:
         is_open = True
@@ -136,14 +144,28 @@ class Journal:
             outcomes = self._commit_together(group)
         except Exception as problem:
             # One bad neighbour must not fail the others: each is tried again alone.
-            if len(group) == 1:
+            if len(group) > 1:
+                for work in group:
+                    self._commit([work])
+            elif len(group[0].posts) > 1:
+                self._commit_one_by_one(group[0])
+            else:
                 group[0].deliver(problem)
-                return
-            for work in group:
-                self._commit([work])
             return
         for work, outcome in zip(group, outcomes, strict=True):
             work.deliver(outcome)
+
+    def _commit_one_by_one(self, work: _Work) -> None:
+        """Commit each post of a bulk by itself: the one at fault fails, its neighbours do not."""
+        verdicts: list[Verdict] = []
+        for post in work.posts:
+            try:
+                ((verdict,),) = self._commit_together([replace(work, posts=(post,))])
+            except Exception:
+                LOG.exception("a post could not be committed; nothing of it is stored")
+                verdict = Failed()
+            verdicts.append(verdict)
+        work.deliver(verdicts)
 
     def _commit_together(self, group: list[_Work]) -> list[list[Verdict]]:
         outcomes: list[list[Verdict]] = []

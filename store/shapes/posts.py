@@ -52,4 +52,9 @@ class Rejected:
     fields: tuple[str, ...] = ()
 
 
-Verdict = Accepted | Rejected
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A post that could not be committed, for a fault of ours; nothing of it is stored."""
+
+
+Verdict = Accepted | Rejected | Failed

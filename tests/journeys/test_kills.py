@@ -40,8 +40,9 @@ PAUSE_SECONDS = 0.01
 """Between posts: kills are to be many, not listings."""
 
 POINTS = (
+    "before_edition", "edition_made",  # first: an edition is due at the start and then seldom
     "seal_planned", "seal_before_write", "seal_written", "seal_catalogued", "batch_read",
-    "before_publish", "published", "before_edition", "edition_made",
+    "before_publish", "published",
 )  # fmt: skip
 
 
@@ -168,13 +169,10 @@ def test_a_crash_at_any_point_leaves_the_tables_of_an_undisturbed_run(
     load_packaged(settings, clock())
     posts = posts_of(synthetic(60).events, clock.now)
     rest = list(POINTS)
-    chance = random.Random(5)
-    hits = defaultdict(int)
 
     def crash(point: str) -> None:
         if rest and point == rest[0]:
             rest.pop(0)
-            hits[point] += 1
             raise CrashError(point)
 
     monkeypatch.setattr(flows.steps.worker, "crash_at", crash)
@@ -184,8 +182,6 @@ def test_a_crash_at_any_point_leaves_the_tables_of_an_undisturbed_run(
         start += more
         worker = start_worker(settings, "test", clock)
         assert worker is not None
-        if chance.random() < 0.5:
-            rest.sort(key=lambda point: chance.random())
         try:
             worker.drain()
         except CrashError:
@@ -205,7 +201,7 @@ def test_a_crash_at_any_point_leaves_the_tables_of_an_undisturbed_run(
     incremental = published_digests(open_warehouse_reader(settings))
     replay(settings, clock)
     assert published_digests(open_warehouse_reader(settings)) == incremental
-    assert len(hits) >= len(POINTS) - 2, hits
+    assert rest == [], "points that were never reached"
 
 
 def test_a_worker_that_slept_past_its_lease_cannot_write(

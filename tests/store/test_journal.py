@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from store.database import open_journal_database, reading, writing
 from store.home import Home
-from store.journal import Accepted, Journal, Post, Rejected, Sender, Verdict, append_event
+from store.journal import Accepted, Failed, Journal, Post, Rejected, Sender, Verdict, append_event
 from store.keys import create_key, find_key, revoke_key
 from store.settings import Settings
 from store.shapes.bodies import BodyCodec
@@ -119,6 +119,14 @@ def test_a_bad_neighbour_fails_alone(
     with pytest.raises(TypeError):
         futures[1].result(timeout=10)
     assert accepted(submit(journal, sender, post("c")))[0].id == 3
+
+
+def test_one_bad_post_of_a_bulk_fails_alone(journal: Journal, sender: Sender) -> None:
+    unstorable = Post("my-crm", "bad", {**post("bad").patch, "title": object()}, b"{}")
+    first, failed, last = submit(journal, sender, post("a"), unstorable, post("b"))
+    assert failed == Failed()
+    assert accepted([first, last])
+    assert accepted(submit(journal, sender, post("c")))[0].event_offset == 3
 
 
 def test_of_two_claims_on_a_provider_one_wins(journal: Journal, sender: Sender) -> None:
