@@ -227,7 +227,7 @@ def test_after_a_failed_group_numbers_and_claims_are_those_stored(
     submit(journal, sender, post("a"))
     unstorable = Post("new-crm", "x", {**post("x").patch, "title": object()}, b"{}")
     with pytest.raises(TypeError):
-        submit(journal, sender, post("b"), post("c", "new-crm"), unstorable)
+        submit(journal, sender, unstorable)
     other = Sender(sender.key_id, 2, None)
     (verdict,) = accepted(submit(journal, other, post("c", "new-crm")))
     assert (verdict.id, verdict.event_offset) == (2, 2)
