@@ -39,7 +39,8 @@ test: check  ## everything CI runs: check, the fast tests, then the slow ones
 bench: setup  ## measure; prints tables, asserts no time (docs/performance.md)
 	$(BIN)/python -m tests.bench
 
-soak: setup  ## the long kill loops
+soak: setup  ## the long loops: 200 kills, the longest fits
+	IMO360_TEST_KILLS=200 $(BIN)/pytest -s tests/journeys/test_kills.py
 	$(BIN)/pytest -m soak -s
 
 lock: setup  ## resolve the locks anew; records no registry address
