@@ -112,7 +112,7 @@ def from_bytes(content: bytes) -> Edition:
     against the content address in core_editions, may come here. Raises TypeError for a pickle
     of anything else.
     """
-    edition = pickle.loads(zlib.decompress(content))  # noqa: S301
+    edition = pickle.loads(zlib.decompress(content))  # noqa: S301 our own bytes only, see above
     if not isinstance(edition, Edition):
         raise TypeError(f"expected an edition, got {type(edition).__name__}; retrain to mend it")
     return edition

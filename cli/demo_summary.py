@@ -85,9 +85,8 @@ def _zones(zones: pl.DataFrame) -> Table:
     levels = [rows.filter(pl.col("level") == level).sort("n", "zone_id", descending=[True, False])
               for level in ("country", "city", "neighbourhood")]  # fmt: skip
     table = Table(title="Asking prices for sale, per m2, homes counted once", title_justify="left")
-    for name, justify in (("zone", "left"), ("level", "left"), ("n", "right"), ("median", "right"),
-                          ("95 % interval", "right"), ("sold 90 d", "right")):  # fmt: skip
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for name in ("zone", "level", "n", "median", "95 % interval", "sold 90 d"):
+        table.add_column(name, justify="left" if name in ("zone", "level") else "right")
     for part, count in zip(levels, (1, 5, SHOWN_ZONES - 6), strict=True):
         for row in part.head(count).iter_rows(named=True):
             table.add_row(

@@ -115,7 +115,8 @@ FORMATS: dict[Suffix, tuple[str, str]] = {
 
 
 def _suffix(number: int) -> Suffix:
-    return {3: "png", 5: "webp"}.get(number % 100, "jpg")  # type: ignore[return-value]
+    rare: dict[int, Suffix] = {3: "png", 5: "webp"}
+    return rare.get(number % 100, "jpg")
 
 
 def _odd(number: int, count: int) -> str | None:

@@ -244,12 +244,12 @@ def _level(properties: dict[str, Any], default: str, where: str) -> str:
 def _label_point(
     properties: dict[str, Any], polygon: shapely.Geometry, where: str
 ) -> tuple[float, float]:
-    given = (properties.get("latitude"), properties.get("longitude"))
+    given: tuple[Any, Any] = (properties.get("latitude"), properties.get("longitude"))
     if given == (None, None):
         inside = shapely.point_on_surface(polygon)
         return round(float(shapely.get_y(inside)), 6), round(float(shapely.get_x(inside)), 6)
     try:
-        latitude, longitude = float(given[0]), float(given[1])  # type: ignore[arg-type]
+        latitude, longitude = (float(degrees) for degrees in given)
     except (TypeError, ValueError) as error:
         raise ZoneFileError(f"{where}: latitude and longitude are {given}") from error
     return latitude, longitude
