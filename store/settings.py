@@ -26,7 +26,9 @@ class Settings(BaseSettings):
         1, ge=1, description="API processes of this home; each holds its share of a key's rate"
     )
     snapshot_brake_pct: float = Field(
-        20.0, ge=0, le=100,
+        20.0,
+        ge=0,
+        le=100,
         description="share of a provider's listings above which closing a snapshot is held",
     )
     snapshot_brake_listings: int = Field(
