@@ -1,5 +1,6 @@
 """Servers to measure, each a process of its own, with homes in temporary folders."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -12,15 +13,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cli.free_port import free_port
-from cli.keys import make_key
 from cli.starting import start_home
+from store.database import open_journal_database, writing
+from store.keys import create_key
 from store.raw_lake import RawLake
 from store.settings import Settings
 
 START_S = 60.0
-SEAL_S = 120.0
+SEAL_S = 300.0
+
+RATE_PER_MINUTE = 1_000_000  # the most a key may have; the first million goes at once
 
 
 @dataclass(frozen=True)
@@ -42,9 +47,18 @@ def temporary_home() -> Iterator[Settings]:
 
 
 def make_bench_key(settings: Settings) -> str:
-    """Return a key that may publish."""
-    now = datetime.now(UTC)
-    return make_key(settings, "Bench (synthetic)", ["publish.estates"], None, None, now)
+    """Return a key that may publish, with a rate no bench reaches: its limiter is in the path."""
+    rate: dict[str, Any] = {"rate_per_minute": RATE_PER_MINUTE} if has_rates() else {}
+    with writing(open_journal_database(settings)) as connection:
+        return create_key(
+            connection, "Bench (synthetic)", ["publish.estates"], None, None,
+            datetime.now(UTC), **rate,
+        )  # fmt: skip
+
+
+def has_rates() -> bool:
+    """Whether keys of this version can have a rate."""
+    return "rate_per_minute" in inspect.signature(create_key).parameters
 
 
 @contextmanager
@@ -57,10 +71,29 @@ def serving(settings: Settings) -> Iterator[Server]:
 
 
 @contextmanager
-def echoing() -> Iterator[Server]:
-    """Run the bare echo."""
+def echoing(settings: Settings) -> Iterator[Server]:
+    """Run the bare echo with the keys of a home."""
     port = free_port()
-    with _running(["tests.bench.echo", str(port)], port, "/openapi.json") as server:
+    command = ["tests.bench.echo", str(port), str(settings.home)]
+    with _running(command, port, "/openapi.json") as server:
+        yield server
+
+
+@contextmanager
+def filing(settings: Settings) -> Iterator[Server]:
+    """Run the server that syncs a file per post, into a home."""
+    port = free_port()
+    command = ["tests.bench.file_per_post", str(port), str(settings.home)]
+    with _running(command, port, "/openapi.json") as server:
+        yield server
+
+
+@contextmanager
+def sampled(settings: Settings, samples: Path) -> Iterator[Server]:
+    """Run `imo360 serve` on a home with a sampler beside it."""
+    port = free_port()
+    command = ["tests.bench.sampled_server", str(port), str(settings.home), str(samples)]
+    with _running(command, port, "/healthz") as server:
         yield server
 
 
