@@ -12,14 +12,14 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import uvicorn
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.security import APIKeyHeader
 
 from store.database import open_journal_database
-from store.keys import KeyReader
+from store.keys import KeyReader, KeyRecord
 from store.settings import Settings
 from store.shapes.schemas import pydantic_model
 
@@ -28,12 +28,18 @@ Listing: Any = pydantic_model()
 PresentedKey = Annotated[str, Depends(APIKeyHeader(name="X-API-Key"))]
 
 
-def key_check(settings: Settings) -> Callable[[str], Awaitable[None]]:
-    """Return the dependency: 401 unless the home's journal knows the key and it is live.
+class Finder(Protocol):
+    """Whatever finds keys as `KeyReader` does."""
 
-    Made on the thread that serves: KeyReader has one, which is why the dependency is async.
+    def find(self, presented: str, now: datetime) -> KeyRecord | None:
+        """Return the key's record at this moment, or None when there is no such key."""
+
+
+def key_check(keys: Finder) -> Callable[[str], Awaitable[None]]:
+    """Return the dependency: 401 unless the key is known and live.
+
+    Async, because FastAPI would run a plain function in a thread, and KeyReader has one.
     """
-    keys = KeyReader(open_journal_database(settings))
 
     async def check(presented: PresentedKey) -> None:
         record = keys.find(presented, datetime.now(UTC))
@@ -43,15 +49,20 @@ def key_check(settings: Settings) -> Callable[[str], Awaitable[None]]:
     return check
 
 
-def create_echo(settings: Settings) -> FastAPI:
+def create_echo(keys: Finder) -> FastAPI:
     """Return the app: one route with a key check, a body model and the same response model."""
     app = FastAPI()
 
-    @app.post("/echo", response_model=Listing, dependencies=[Depends(key_check(settings))])
+    @app.post("/echo", response_model=Listing, dependencies=[Depends(key_check(keys))])
     async def echo(listing: Listing) -> Any:
         return listing
 
     return app
+
+
+def key_reader(settings: Settings) -> KeyReader:
+    """Return a reader of the home's keys, for the thread that serves."""
+    return KeyReader(open_journal_database(settings))
 
 
 def serve(create: Callable[[Settings], FastAPI]) -> None:
@@ -61,4 +72,4 @@ def serve(create: Callable[[Settings], FastAPI]) -> None:
 
 
 if __name__ == "__main__":
-    serve(create_echo)
+    serve(lambda settings: create_echo(key_reader(settings)))

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import Depends, FastAPI
 
 from store.settings import Settings
-from tests.bench.echo import Listing, key_check, serve
+from tests.bench.echo import Listing, key_check, key_reader, serve
 
 
 def create_filing(settings: Settings) -> FastAPI:
@@ -22,7 +22,9 @@ def create_filing(settings: Settings) -> FastAPI:
     folder_handle = os.open(folder, os.O_RDONLY)
     numbers = itertools.count()
 
-    @app.post("/file", response_model=Listing, dependencies=[Depends(key_check(settings))])
+    is_known = Depends(key_check(key_reader(settings)))
+
+    @app.post("/file", response_model=Listing, dependencies=[is_known])
     def keep(listing: Listing) -> Any:
         _write_synced(folder / f"{next(numbers):012d}.json", listing.model_dump_json().encode())
         os.fsync(folder_handle)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from cli.free_port import free_port
 from cli.starting import start_home
@@ -34,6 +34,12 @@ class Server:
 
     pid: int
     port: int
+    standard_input: IO[bytes]
+
+    def tell(self, line: str) -> None:
+        """Write to its standard input."""
+        self.standard_input.write(line.encode())
+        self.standard_input.flush()
 
 
 @contextmanager
@@ -71,19 +77,10 @@ def serving(settings: Settings) -> Iterator[Server]:
 
 
 @contextmanager
-def echoing(settings: Settings) -> Iterator[Server]:
-    """Run the bare echo with the keys of a home."""
+def comparing(module: str, settings: Settings) -> Iterator[Server]:
+    """Run a server of this package that we are compared with, on the keys of a home."""
     port = free_port()
-    command = ["tests.bench.echo", str(port), str(settings.home)]
-    with _running(command, port, "/openapi.json") as server:
-        yield server
-
-
-@contextmanager
-def filing(settings: Settings) -> Iterator[Server]:
-    """Run the server that syncs a file per post, into a home."""
-    port = free_port()
-    command = ["tests.bench.file_per_post", str(port), str(settings.home)]
+    command = [f"tests.bench.{module}", str(port), str(settings.home)]
     with _running(command, port, "/openapi.json") as server:
         yield server
 
@@ -111,14 +108,17 @@ def await_sealed(settings: Settings) -> None:
 def _running(module: list[str], port: int, ready_path: str) -> Iterator[Server]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("IMO360_")}
     process = subprocess.Popen(
-        [sys.executable, "-m", *module], stdout=subprocess.DEVNULL, env=environment
-    )
+        [sys.executable, "-m", *module],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment,
+    )  # fmt: skip
+    assert process.stdin is not None
     try:
         _await_ready(process, port, ready_path)
-        yield Server(process.pid, port)
+        yield Server(process.pid, port, process.stdin)
     finally:
         process.terminate()
         process.wait(timeout=60)
+        process.stdin.close()
 
 
 def _await_ready(process: "subprocess.Popen[bytes]", port: int, path: str) -> None:
