@@ -109,8 +109,8 @@ def _made(bodies: Iterable[bytes], options: Options, home: BulkHome) -> list[byt
 def _singles(million: BulkHome, stored: int, plan: Plan) -> list[Subject]:
     """Post new ones and changes to both homes in turn; the small one is new in each round."""
     subjects = [
-        Subject("new, fresh home"), Subject("new, a million"),
-        Subject("update, fresh home"), Subject("update, a million"),
+        Subject("new, fresh home"), Subject("new, full home"),
+        Subject("update, fresh home"), Subject("update, full home"),
     ]  # fmt: skip
     full = _stands(million, stored)
     for number in range(plan.rounds):

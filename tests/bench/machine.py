@@ -52,15 +52,18 @@ def cpu_seconds(pid: int) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def thread_cpu_seconds(pid: int) -> dict[int, float]:
-    """Return the CPU seconds of each living thread of a process and of all processes below it."""
+def thread_cpu_seconds(pid: int) -> dict[tuple[int, int], float]:
+    """Return the CPU seconds of each living thread of a process and of all processes below it.
+
+    By process id and thread id.
+    """
     parents = {one: int(fields[1]) for one, fields in _processes().items()}
     used = {}
     for one in family(parents, pid):
         for thread in Path(f"/proc/{one}/task").iterdir():
             with suppress(FileNotFoundError, ProcessLookupError):
                 nanoseconds = (thread / "schedstat").read_text().split()[0]
-                used[int(thread.name)] = int(nanoseconds) / 1e9
+                used[one, int(thread.name)] = int(nanoseconds) / 1e9
     return used
 
 

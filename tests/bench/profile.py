@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -21,7 +21,8 @@ WARM_UP_S = 2.0
 SECONDS = 10.0
 MOST = 25
 OURS = ("store/", "ingest_api/", "explorer/", "cli/", "analytics/", "flows/")
-OTHER_THREADS = "not the server's Python (other processes and native threads)"
+NATIVE = "threads that are not Python's"
+CHILDREN = "child processes"
 
 
 def run(options: Options) -> int:
@@ -29,7 +30,7 @@ def run(options: Options) -> int:
     seconds = max(1.0, SECONDS * min(1.0, options.scale))
     seen, samples, threads = _measure(seconds)
     title = f"Threads under {seen.per_second:,.0f} durable posts/s at {CONNECTIONS} connections"
-    print_table(title, ("thread", "CPU us/request", "share %"), thread_rows(threads, samples, seen))
+    print_table(title, ("thread", "CPU us/request", "share %"), threads)
     requests = seen.per_second * samples.seconds
     header = ("thread: function", "self us/request", "cumulative us/request")
     table = function_rows(samples.stacks, requests)
@@ -42,8 +43,8 @@ def run(options: Options) -> int:
     return print_failures([seen])
 
 
-def _measure(seconds: float) -> tuple[Round, Samples, dict[int, float]]:
-    """Return the round, what was sampled in its counted time, and the CPU of threads in all."""
+def _measure(seconds: float) -> tuple[Round, Samples, list[tuple[str, float, float]]]:
+    """Return the round, what was sampled in its counted time, and the rows of its threads."""
     with tempfile.TemporaryDirectory(prefix="imo360-bench-") as folder, temporary_home() as home:
         file = Path(folder) / "samples.json"
         with sampled(home, file) as server:
@@ -54,7 +55,8 @@ def _measure(seconds: float) -> tuple[Round, Samples, dict[int, float]]:
             seen = run_for(server.port, requests, CONNECTIONS, WARM_UP_S, seconds)
             after = thread_cpu_seconds(server.pid)
             samples = _await_samples(file)
-    return seen, samples, {one: used - before.get(one, 0.0) for one, used in after.items()}
+    used = {one: seconds - before.get(one, 0.0) for one, seconds in after.items()}
+    return seen, samples, thread_rows(used, server.pid, samples.threads, seen.sent)
 
 
 def _await_samples(file: Path) -> Samples:
@@ -67,17 +69,15 @@ def _await_samples(file: Path) -> Samples:
 
 
 def thread_rows(
-    threads: dict[int, float], samples: Samples, seen: Round
+    used: Mapping[tuple[int, int], float], server: int, names: Mapping[int, str], requests: int
 ) -> list[tuple[str, float, float]]:
-    """Return the CPU of each named thread, and of all others together, per request."""
-    used: defaultdict[str, float] = defaultdict(float)
-    for native_id, seconds in threads.items():
-        used[samples.threads.get(native_id, OTHER_THREADS)] += seconds
-    total = sum(used.values())
-    return [
-        (name, seconds / seen.sent * 1e6, 100 * seconds / total)
-        for name, seconds in sorted(used.items(), key=lambda item: -item[1])
-    ]
+    """Return CPU per request and its share: of each named thread, of the others, of children."""
+    named: defaultdict[str, float] = defaultdict(float)
+    for (process, thread), seconds in used.items():
+        named[names.get(thread, NATIVE) if process == server else CHILDREN] += seconds
+    total = sum(named.values())
+    rows = [(name, took / requests * 1e6, 100 * took / total) for name, took in named.items()]
+    return sorted(rows, key=lambda row: -row[1])
 
 
 def function_rows(
