@@ -4,7 +4,6 @@ The two POST routes read their own bytes, so FastAPI cannot see their bodies; th
 here. Problems are described for every operation, as application/problem+json.
 """
 
-
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
