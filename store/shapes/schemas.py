@@ -72,11 +72,13 @@ def listing_schema() -> Schema:
 def field_schema(field: Field) -> Schema:
     """Return the JSON Schema of one field, null included where null clears."""
     schema = _described(field) | _bounds(field) | _shape(field)
-    if field.is_clearable:
-        schema["type"] = [schema["type"], "null"]
-        if "enum" in schema:
-            schema["enum"] = [*schema["enum"], None]
-    return schema
+    if not field.is_clearable:
+        return schema
+    if "enum" in schema:
+        # Not a null among the codes: generators of clients make three types of that.
+        codes = {"type": schema.pop("type"), "enum": schema.pop("enum")}
+        return schema | {"anyOf": [codes, {"type": "null"}]}
+    return schema | {"type": [schema["type"], "null"]}
 
 
 def _described(field: Field) -> Schema:
