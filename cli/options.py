@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -42,4 +43,6 @@ def environment_for(settings: Settings) -> dict[str, str]:
 def _text(value: Any) -> str | None:
     if value is None:
         return None
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
     return ",".join(sorted(value)) if isinstance(value, frozenset) else str(value)

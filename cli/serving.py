@@ -25,6 +25,7 @@ from store.home import Home
 from store.raw_lake import RawLake
 from store.schema import expect_current
 from store.settings import Settings
+from store.signing_secret import expect_safe
 
 LOG = logging.getLogger("imo360.serve")
 
@@ -112,12 +113,14 @@ def _is_explorers(path: str) -> bool:
 
 def serve_alone(settings: Settings) -> int:
     """Serve until SIGINT or SIGTERM; return the exit code."""
+    expect_safe(settings)
     start_if_new(settings)
     return _serve(settings, [Sealer(settings)])
 
 
 def bring_up(settings: Settings, *, with_prefect: bool) -> int:
     """Serve, seal and refresh until SIGINT or SIGTERM; return the exit code."""
+    expect_safe(settings)
     start_if_new(settings)
     parts: list[Any] = [Sealer(settings)]
     if with_prefect:

@@ -13,6 +13,8 @@ from starlette.exceptions import HTTPException
 
 from ingest_api.dependencies import Door, RecentKeys
 from ingest_api.desk import Desk
+from ingest_api.jwt_problems import TokenRefusedError, answer_token_refused
+from ingest_api.office import Office
 from ingest_api.openapi import describe
 from ingest_api.problems import (
     answer_http_exception,
@@ -21,7 +23,7 @@ from ingest_api.problems import (
     answer_refused,
 )
 from ingest_api.reading import RefusedError
-from ingest_api.routers import estates, health, reference
+from ingest_api.routers import authentication, estates, health, keys, reference
 from store.database import open_journal_database
 from store.journal import open_journal
 from store.keys import KeyReader
@@ -48,11 +50,12 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
         with ExitStack() as opened:
             engine = open_journal_database(settings)
             opened.callback(engine.dispose)
-            keys = KeyReader(engine)
-            opened.callback(keys.close)
+            reader = KeyReader(engine)
+            opened.callback(reader.close)
             app.state.journal = open_journal(settings, clock)
             opened.callback(app.state.journal.close)
-            app.state.door = Door(Desk(app.state.journal), keys, RecentKeys(keys), clock)
+            app.state.door = Door(Desk(app.state.journal), reader, RecentKeys(reader), clock)
+            app.state.office = Office(settings, engine, clock)
             opened.enter_context(_calm_collector())
             yield
 
@@ -68,8 +71,11 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     # matches a second time.
     app.router.routes[:0] = estates.router.routes
     app.include_router(reference.router)
+    app.include_router(authentication.router)
+    app.include_router(keys.router)
     app.include_router(health.router)
     app.add_exception_handler(RefusedError, answer_refused)
+    app.add_exception_handler(TokenRefusedError, answer_token_refused)
     app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_exception_handler(RequestValidationError, answer_invalid_request)
     app.add_exception_handler(Exception, answer_internal_error)

@@ -40,7 +40,11 @@ class RecentKeys:
             self._since = now
         if presented not in self._seen:
             self._seen[presented] = self._keys.find(presented, now)
-        return self._seen[presented]
+        record = self._seen[presented]
+        # A look cannot see an end that has come since.
+        if record is not None and record.state == "live" and now >= record.ends_at:
+            record = self._seen[presented] = self._keys.find(presented, now)
+        return record
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from ingest_api.answers import BulkAnswer, ListingAnswer
+from ingest_api.openapi_admin import SCHEME, admin_schemas
 from ingest_api.problems import MEDIA_TYPE, PROBLEMS, Problem
 from store.shapes.schemas import listing_schema
 from store.shapes.wire import MAX_BULK_BYTES, MAX_BULK_ITEMS, MAX_LISTING_BYTES, WIRE_VERSION
@@ -130,7 +131,8 @@ def describe(app: FastAPI) -> Operation:
                 "in": "header",
                 "name": "X-API-Key",
                 "description": "`imo360_ak_…`: scoped by permission, may expire.",
-            }
+            },
+            "Jwt": SCHEME,
         }
         app.openapi_schema = document
     return app.openapi_schema
@@ -139,7 +141,8 @@ def describe(app: FastAPI) -> Operation:
 def _schemas() -> Operation:
     answers = (ListingAnswer, BulkAnswer, Problem)
     _, answered = msgspec.json.schema_components(answers, ref_template=_SCHEMAS + "{name}")
-    return {"Listing": listing_schema(), "Bulk": _bulk(), "Reference": _reference(), **answered}
+    return {"Listing": listing_schema(), "Bulk": _bulk(), "Reference": _reference(), **answered,
+            **admin_schemas()}  # fmt: skip
 
 
 def _bulk() -> Operation:

@@ -105,8 +105,11 @@ def change_password(
 
 def find_person(connection: Connection, email: str) -> Person | None:
     """Return whose address this is, or None."""
+    address = normal_email(email)
+    if _EMAIL.fullmatch(address) is None:
+        return None  # it may hold what a database refuses
     row = connection.execute(
-        sa.select(ingest_people).where(ingest_people.c.email == normal_email(email))
+        sa.select(ingest_people).where(ingest_people.c.email == address)
     ).first()
     return None if row is None else _person(row)
 
