@@ -19,6 +19,10 @@ HomeOption = Annotated[
 STDERR = Console(stderr=True, highlight=False)
 
 
+COMMANDS_ALONE = {"admin_password"}
+"""Settings that no child process needs."""
+
+
 def settings_for(home: Path | None, **overrides: Any) -> Settings:
     """Build the settings of this call: options first, then IMO360_* variables, then `.env`."""
     if home is not None:
@@ -36,7 +40,8 @@ def progress_bars() -> Progress:
 
 def environment_for(settings: Settings) -> dict[str, str]:
     """Return the environment of a child process that shall see these settings."""
-    given = {f"IMO360_{name.upper()}": _text(value) for name, value in settings}
+    given = {f"IMO360_{name.upper()}": _text(value) for name, value in settings
+             if name not in COMMANDS_ALONE}  # fmt: skip
     return {**os.environ, **{name: value for name, value in given.items() if value is not None}}
 
 

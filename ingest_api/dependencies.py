@@ -46,6 +46,10 @@ class RecentKeys:
             record = self._seen[presented] = self._keys.find(presented, now)
         return record
 
+    def forget(self) -> None:
+        """Look anew for the next post: a key was changed here."""
+        self._seen.clear()
+
 
 @dataclass(frozen=True, slots=True)
 class Door:

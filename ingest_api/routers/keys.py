@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from ingest_api.admins import admin_of, office_of
 from ingest_api.answers import encode
-from ingest_api.dependencies import receive_json
+from ingest_api.dependencies import door_of, receive_json
 from ingest_api.key_answers import (
     audit_page,
     key_answer,
@@ -99,7 +99,8 @@ async def get_key(request: Request) -> Response:
 async def patch_key(request: Request) -> Response:
     """Change name, permissions, providers, expiry or rate of a key; what is absent stays.
 
-    It holds from the next request on. A later expiry lets an expired key live again.
+    It holds from the next request on; for posts to other processes of the server within 50 ms. A
+    later expiry lets an expired key live again.
     """
     admin = await admin_of(request)
     key_id = _key_id(request)
@@ -192,11 +193,13 @@ async def _issued(
 async def _changed(request: Request, change: Callable[[Connection], Result]) -> Result:
     """Make a change; what is refused of it changes nothing. Raises RefusedError."""
     try:
-        return await office_of(request).write(change)
+        changed = await office_of(request).write(change)
     except KeyRequestError as error:
         raise RefusedError(invalid(error.violations)) from None
     except KeyEndedError as error:
         raise RefusedError(Refusal("key_ended", f"{str(error).capitalize()}.")) from None
+    door_of(request).recent_keys.forget()
+    return changed
 
 
 def _key_id(request: Request) -> int:
