@@ -7,6 +7,7 @@ from typing import cast
 
 from fastapi import Request
 
+from ingest_api.dependencies import address_of
 from ingest_api.jwt_problems import EXPIRED, INVALID, NOT_FOUND, TokenRefusedError
 from ingest_api.office import Office
 from ingest_api.reading import Refusal, RefusedError
@@ -19,11 +20,6 @@ from store.shapes.vocabulary import Role
 def office_of(request: Request) -> Office:
     """Return the running API's office."""
     return cast(Office, request.app.state.office)
-
-
-def address_of(request: Request) -> str | None:
-    """Return where a call comes from."""
-    return None if request.client is None else request.client.host
 
 
 async def admin_of(request: Request) -> Actor:

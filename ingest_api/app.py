@@ -11,7 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
-from ingest_api.dependencies import Door, RecentKeys
+from ingest_api.accept import Counter
+from ingest_api.dependencies import Door, Inbox, RecentKeys
 from ingest_api.desk import Desk
 from ingest_api.jwt_problems import TokenRefusedError, answer_token_refused
 from ingest_api.office import Office
@@ -52,12 +53,14 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
             opened.callback(engine.dispose)
             reader = KeyReader(engine)
             opened.callback(reader.close)
-            app.state.journal = open_journal(settings, clock)
-            opened.callback(app.state.journal.close)
-            app.state.door = Door(Desk(app.state.journal), reader, RecentKeys(reader), clock)
+            journal = open_journal(settings, clock)
+            opened.callback(journal.close)
+            desk, recent = Desk(journal), RecentKeys(reader)
+            app.state.door = Door(desk, reader, recent, clock, Inbox(), Counter(desk, reader))
             app.state.office = Office(settings, engine, clock)
             opened.enter_context(_calm_collector())
             yield
+            await desk.close()
 
     app = FastAPIOffline(
         title="imo360 integration API",

@@ -4,9 +4,9 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from ingest_api.admins import address_of, office_of
+from ingest_api.admins import office_of
 from ingest_api.answers import encode
-from ingest_api.dependencies import receive_json
+from ingest_api.dependencies import address_of, receive_json
 from ingest_api.jwt_problems import BAD_CREDENTIALS, BUSY, THROTTLED, jwt_problem_response
 from ingest_api.key_answers import TokenAnswer
 from ingest_api.key_requests import MAX_LOGIN_BYTES

@@ -144,7 +144,7 @@ def test_a_key_may_be_revoked_by_its_lookup_part_and_only_once(engine: Engine) -
     ("wrong", "message"),
     [
         ({"partner": " "}, "partner"),
-        ({"permissions": ("publish.everything",)}, "unknown permission"),
+        ({"permissions": ("publish.everything",)}, "must be one of publish.estates"),
         ({"providers": ("a:b",)}, "must not hold ':'"),
         ({"expires_at": NOW}, "past"),
         ({"expires_at": NOW.replace(tzinfo=None)}, "time zone"),
