@@ -58,8 +58,10 @@ def weakness_of(secret: str) -> str | None:
         return f"it has fewer than {MIN_BYTES} bytes"
     if len(set(secret)) < MIN_DISTINCT:
         return f"it has fewer than {MIN_DISTINCT} distinct characters"
+    if (secret + secret).find(secret, 1) < len(secret):
+        return "it repeats itself"
     rest = secret.lower()
-    for word in WELL_KNOWN:
+    for word in sorted(WELL_KNOWN, key=len, reverse=True):
         rest = rest.replace(word, "")
     if len(rest) < len(secret) // 2:
         return "it is made of well-known words"
