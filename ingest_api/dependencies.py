@@ -43,7 +43,15 @@ class RecentKeys:
             self._since = now
         if presented not in self._seen:
             self._seen[presented] = self._keys.find(presented, now)
-        return self._seen[presented]
+        record = self._seen[presented]
+        # A look cannot see an end that has come since.
+        if record is not None and record.state == "live" and now >= record.ends_at:
+            record = self._seen[presented] = self._keys.find(presented, now)
+        return record
+
+    def forget(self) -> None:
+        """Look anew for the next post: a key was changed here."""
+        self._seen.clear()
 
 
 class Inbox:

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from ingest_api.answers import BulkAnswer, DryRunAnswer, ItemAnswer, ListingAnswer
+from ingest_api.openapi_admin import SCHEME, admin_schemas
 from ingest_api.openapi_changes import IF_MATCH, change_schemas
 from ingest_api.openapi_parts import (
     COUNT,
@@ -176,7 +177,8 @@ def describe(app: FastAPI) -> Operation:
                 "in": "header",
                 "name": "X-API-Key",
                 "description": "`imo360_ak_…`: scoped by permission, may expire.",
-            }
+            },
+            "Jwt": SCHEME,
         }
         app.openapi_schema = document
     return app.openapi_schema
@@ -190,6 +192,7 @@ def _schemas() -> Operation:
         "Bulk": _bulk(),
         **_reference_schemas(),
         **change_schemas(),
+        **admin_schemas(),
         **answered,
     }
 
