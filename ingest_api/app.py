@@ -23,6 +23,7 @@ from ingest_api.problems import (
     answer_invalid_request,
     answer_refused,
 )
+from ingest_api.rate_limits import RateLimits
 from ingest_api.reading import RefusedError
 from ingest_api.routers import (
     authentication,
@@ -31,8 +32,10 @@ from ingest_api.routers import (
     health,
     keys,
     reference,
+    sandbox,
     snapshots,
 )
+from ingest_api.sandboxes import Sandboxes
 from store.database import open_journal_database
 from store.keys import KeyReader
 from store.settings import Settings
@@ -64,10 +67,15 @@ def create_app(
             reader = KeyReader(engine)
             opened.callback(reader.close)
             place = open_place(settings, engine, reader, clock, previewer, opened)
-            app.state.door = Door(place, reader, RecentKeys(reader), clock, Inbox())
+            sandboxes = Sandboxes(settings, clock, previewer)
+            limits = RateLimits(1 / settings.api_processes)
+            app.state.door = Door(
+                place, sandboxes, reader, RecentKeys(reader), clock, Inbox(), limits
+            )
             app.state.office = Office(settings, engine, clock)
             opened.enter_context(_calm_collector())
             yield
+            await sandboxes.close()
             await place.close()
 
     app = FastAPIOffline(
@@ -83,6 +91,7 @@ def create_app(
     app.router.routes[:0] = estates.router.routes
     app.include_router(deletion.router)
     app.include_router(snapshots.router)
+    app.include_router(sandbox.router)
     app.include_router(reference.router)
     app.include_router(authentication.router)
     app.include_router(keys.router)

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
+from ingest_api.raw_route import RATE_HEADERS
 from ingest_api.reading import Refusal, RefusedError, invalid
 from store.shapes.checks import Violation
 from store.shapes.posts import Answer
@@ -44,6 +45,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "revoked_api_key": ProblemKind(401, "The API key was revoked"),
     "missing_permission": ProblemKind(403, "The API key lacks a permission"),
     "provider_not_owned": ProblemKind(403, "The provider identifier is not yours"),
+    "sandbox_key_required": ProblemKind(403, "The API key is none of a sandbox"),
     "admin_required": ProblemKind(403, "Only admins may do this"),
     "not_found": ProblemKind(404, "There is nothing here"),
     "method_not_allowed": ProblemKind(405, "The method is not allowed here"),
@@ -132,7 +134,8 @@ async def answer_refused(request: Request, error: Exception) -> Response:
     """Answer what a dependency or router refused."""
     assert isinstance(error, RefusedError)
     # The route's own path, never the request's: that one is input.
-    return problem_response(error.refusal, getattr(request.scope.get("route"), "path_format", None))
+    path = getattr(request.scope.get("route"), "path_format", None)
+    return problem_response(error.refusal, path, request.scope.get(RATE_HEADERS))
 
 
 async def answer_http_exception(request: Request, error: Exception) -> Response:
