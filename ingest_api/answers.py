@@ -8,15 +8,20 @@ from msgspec import UNSET, UnsetType
 
 from ingest_api.accept import Outcome, Taken
 from ingest_api.problems import Problem, problem
-from store.shapes.checks import wire_instant
+from store.shapes.checks import Warned, wire_instant
 
 
 class WarningAnswer(msgspec.Struct, rename="camel"):
-    """Something in an accepted post that had no effect."""
+    """What an accepted post does that its sender may not expect.
+
+    from and to come with `coerced`: the value as posted (when short and printable) and as read.
+    """
 
     property_path: str
     message: str
     code: str
+    from_value: str | float | UnsetType = msgspec.field(default=UNSET, name="from")
+    to_value: str | float | UnsetType = msgspec.field(default=UNSET, name="to")
 
 
 class ListingAnswer(msgspec.Struct, rename="camel"):
@@ -65,8 +70,19 @@ def listing_answer(taken: Taken) -> ListingAnswer:
         status=accepted.status,
         event_id=accepted.event_id,
         received_at=wire_instant(accepted.received_at),
-        warnings=[WarningAnswer(w.path, w.message, w.code) for w in taken.warnings],
+        warnings=[warning_answer(warned) for warned in taken.warnings],
         stale=True if accepted.stale else UNSET,
+    )
+
+
+def warning_answer(warned: Warned) -> WarningAnswer:
+    """Return a warning as the answers tell it."""
+    return WarningAnswer(
+        warned.path,
+        warned.message,
+        warned.code,
+        UNSET if warned.from_value is None else warned.from_value,
+        UNSET if warned.to_value is None else warned.to_value,
     )
 
 

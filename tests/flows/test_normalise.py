@@ -92,7 +92,7 @@ def test_agencies_and_agents_are_named_by_provider_and_keep_the_newest_contact()
     )
     assert rows.agencies.row(0, named=True) == {
         "identifier": "my-crm:VIB", "provider_identifier": "my-crm", "name": "VIB",
-        "phone": "+40310000000", "email": "a@b", "event_offset": 2,
+        "phone": "+40310000000", "email": "a@b", "former_name": None, "event_offset": 2,
     }  # fmt: skip
     assert rows.agents.select("identifier", "agency_identifier").row(0) == (
         "my-crm:Ana", "my-crm:VIB",
