@@ -3,6 +3,7 @@
 Generated from `wire.FIELDS`, so that neither can disagree with the check at the door.
 """
 
+from types import GenericAlias
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -174,7 +175,7 @@ def _python_type(field: Field) -> Any:
         case Kind.URLS:
             return list[Annotated[str, pydantic.Field(max_length=field.max_length)]]
         case Kind.CODES:
-            return list[Literal[tuple(_values(field))]]
+            return GenericAlias(list, (Literal[tuple(_values(field))],))
         case Kind.OBJECT:
             return _model(field.name.capitalize(), field.fields)
         case Kind.ATTRIBUTES:

@@ -206,7 +206,7 @@ FIELDS: tuple[Field, ...] = (
            {"name": "Ana Popescu", "phone": "+40721000001"}),
     _optional("attributes", Kind.ATTRIBUTES, "attributes",
               "Anything else, as names and single values; merged name by name, null removes.",
-              {"heating": "own boiler", "balconies": 2}, max_items=MAX_ATTRIBUTES),
+              {"petsAllowed": True, "balconies": 2}, max_items=MAX_ATTRIBUTES),
     _optional("publishedAt", Kind.INSTANT, "published_at", "When it was first advertised.",
               "2026-03-01T09:00:00Z"),
     _optional("sourceUpdatedAt", Kind.INSTANT, "source_updated_at",

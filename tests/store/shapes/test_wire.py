@@ -56,7 +56,8 @@ def test_schema_and_model_refuse_what_the_check_refuses() -> None:
     validator = jsonschema.Draft202012Validator(listing_schema())
     model = pydantic_model()
     for broken in (
-        {"price": 0}, {"price": "1 lei"}, {"rooms": 2.5}, {"type": "CASTLE"}, {"imageUrls": ["x"] * 51},
+        {"price": 0}, {"price": "1 lei"}, {"rooms": 2.5}, {"type": "CASTLE"},
+        {"imageUrls": ["x"] * 51}, {"newBuild": "maybe"}, {"ownershipDocuments": ["x"]},
         {"latitude": 91}, {"agency": "VIB"}, {"title": "x" * 501},
     ):  # fmt: skip
         document = EVERY_FIELD | broken
