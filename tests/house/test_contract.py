@@ -29,6 +29,8 @@ TABLES_PAGE = (Path(__file__).parents[2] / "docs" / "tables.md").read_text()
 IDENTITY = {"providerIdentifier": "my-crm", "externalId": "listing-456"}
 WHOLE = {field.name: field.example for field in FIELDS}
 SCHEMA = listing_schema()
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+MODEL = pydantic_model()
 REFERENCE = {told["name"]: told for told in reference_document()["fields"]}
 COMPANIONS = {"latitude": "longitude", "longitude": "latitude"}
 """Fields that make sense together only; the check tells when one comes alone."""
@@ -51,7 +53,7 @@ def landed() -> Normalised:
 def test_all_know_the_same_fields() -> None:
     names = list(BY_NAME)
     assert list(SCHEMA["properties"]) == names
-    assert list(pydantic_model().model_fields) == names
+    assert list(MODEL.model_fields) == names
     assert list(REFERENCE) == names
     read = {field.name for field in DOCUMENT.fields} | AS_TEXT.keys() | set(FROM_THE_EVENT)
     assert read | {"statusSince"} == BY_NAME.keys() | set(PLATFORM_FIELDS)
@@ -69,8 +71,8 @@ def test_the_example_is_accepted_everywhere_and_without_a_warning(field: Field) 
     checked = check(post, END)
     assert (checked.violations, checked.warnings) == ([], [])
     assert checked.patch.keys() == post.keys()
-    jsonschema.Draft202012Validator(SCHEMA).validate(post)
-    pydantic_model().model_validate(post)
+    VALIDATOR.validate(post)
+    MODEL.model_validate(post)
 
 
 @every_field
@@ -108,7 +110,7 @@ def test_bounds_are_kept_by_check_and_model_alike(field: Field) -> None:
         number = int(value) if field.kind is Kind.INTEGER else value
         post = IDENTITY | {field.name: number}
         assert (not check(post, END).violations) is is_good
-        assert jsonschema.Draft202012Validator(SCHEMA).is_valid(post) is is_good
+        assert VALIDATOR.is_valid(post) is is_good
 
 
 @every_field
