@@ -9,6 +9,8 @@ from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analytics.synthetic_market import generate
 from flows.steps.normalise import AS_TEXT, COLUMNS, DOCUMENT, FROM_THE_EVENT, Normalised, normalise
@@ -16,6 +18,7 @@ from ingest_api.app import create_app
 from ingest_api.reference import reference_document
 from store.settings import Settings
 from store.shapes.checks import check
+from store.shapes.plain import read_plain
 from store.shapes.schemas import listing_schema, pydantic_model
 from store.shapes.vocabulary import LABELS
 from store.shapes.wire import BY_NAME, FIELDS, PLATFORM_FIELDS, Field, Kind
@@ -73,6 +76,38 @@ def test_the_example_is_accepted_everywhere_and_without_a_warning(field: Field) 
     assert checked.patch.keys() == post.keys()
     VALIDATOR.validate(post)
     MODEL.model_validate(post)
+
+
+@every_field
+def test_the_plain_reader_takes_the_example(field: Field) -> None:
+    """Instants need the check (they are made canonical), and so does what it remarks on."""
+    names = {field.name, COMPANIONS.get(field.name, field.name)}
+    posted = {name: BY_NAME[name].example for name in names}
+    plain = read_plain(json.dumps(IDENTITY | posted).encode())
+    assert (plain is None) is (field.kind is Kind.INSTANT or field.name == "soldPrice")
+    assert plain is None or json.loads(plain.patch) == IDENTITY | posted
+
+
+NEAR = {
+    "latitude": [44.4, 26.1], "longitude": [26.1, 44.4], "floor": [4, 10, 11], "floorMax": [10],
+    "usableArea": [70, 90.5], "totalArea": [85.5, 70], "soldPrice": [180_000],
+    "status": ["active", "reserved", "sold", "SOLD"], "price": [185000, "185000", 0],
+    "newBuild": [True, "da"], "ownershipDocuments": [[], ["CADASTRE"], ["cadastru"], ["x"]],
+    "energyClass": ["A+", "a+"], "rooms": [3, 3.0, None], "total_area": [85.5],
+    "agency": [{"name": "A", "formerName": "B"}, {"Name": "A"}],
+}  # fmt: skip
+
+
+@given(st.fixed_dictionaries({}, optional={n: st.sampled_from(v) for n, v in NEAR.items()}))
+def test_what_the_plain_reader_takes_the_check_takes_alike_and_in_silence(
+    posted: dict[str, Any],
+) -> None:
+    post = IDENTITY | posted
+    plain = read_plain(json.dumps(post).encode())
+    checked = check(post, END)
+    if plain is not None:
+        assert (checked.violations, checked.warnings) == ([], [])
+        assert json.loads(plain.patch) == checked.patch
 
 
 @every_field
