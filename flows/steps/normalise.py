@@ -16,8 +16,8 @@ from store.shapes.wire import FIELDS, Field, Kind
 from store.tables import warehouse as tables
 
 FROM_THE_EVENT = ("providerIdentifier", "externalId")
-AS_TEXT = {"attributes": "attributes", "ownershipDocuments": "ownership_documents"}
-"""Fields kept as their JSON text, with the column they become."""
+AS_TEXT = ("attributes",)
+"""Fields whose JSON text is taken out of the document's."""
 
 _TYPES: dict[Kind, pl.DataType] = {
     Kind.IDENTIFIER: pl.String(),
@@ -28,6 +28,7 @@ _TYPES: dict[Kind, pl.DataType] = {
     Kind.BOOLEAN: pl.Boolean(),
     Kind.INSTANT: pl.String(),
     Kind.URLS: pl.List(pl.String()),
+    Kind.CODES: pl.List(pl.String()),
 }
 
 
@@ -57,6 +58,7 @@ COLUMNS = {
 """The column of each wire field in the frames of this step."""
 
 INSTANTS = (*(f.name for f in FIELDS if f.kind is Kind.INSTANT), "deletedAt")
+CODE_LISTS = tuple(f.name for f in FIELDS if f.kind is Kind.CODES)
 
 HOME_REGION = "RO"
 """Phones without a country prefix are read as Romanian."""
@@ -166,15 +168,24 @@ def _read_documents(events: pl.DataFrame) -> pl.DataFrame:
         "revision", "provider_identifier", "external_id", "event_offset", "event_id",
         pl.col("received_at").alias("recorded_at"), "effective_at",
         text.str.json_decode(DOCUMENT).alias("fields"),
-        *(text.str.json_path_match(f"$.{name}").alias(column) for name, column in AS_TEXT.items()),
+        *(text.str.json_path_match(f"$.{name}").alias(name) for name in AS_TEXT),
     ).unnest("fields")  # fmt: skip
     read = {name: column for name, column in COLUMNS.items() if name in flat.columns}
     return flat.rename(read).with_columns(
-        pl.col(COLUMNS[name])
-        .str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us")
-        .dt.replace_time_zone("UTC")
-        for name in INSTANTS
+        *(_instant(COLUMNS[name]) for name in INSTANTS),
+        *(_json_array(COLUMNS[name]) for name in CODE_LISTS),
     )
+
+
+def _instant(column: str) -> pl.Expr:
+    moment = pl.col(column).str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us")
+    return moment.dt.replace_time_zone("UTC")
+
+
+def _json_array(column: str) -> pl.Expr:
+    """Write a list of codes as JSON; codes are capitals and need no escapes."""
+    codes = pl.concat_str(pl.lit('["'), pl.col(column).list.join('","'), pl.lit('"]'))
+    return pl.when(pl.col(column).list.len() == 0).then(pl.lit("[]")).otherwise(codes).alias(column)
 
 
 def local_day(instant: str) -> pl.Expr:
