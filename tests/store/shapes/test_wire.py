@@ -55,7 +55,8 @@ def test_the_examples_pass_the_check_the_schema_and_the_model() -> None:
 def test_the_schema_refuses_what_the_check_refuses() -> None:
     validator = jsonschema.Draft202012Validator(listing_schema())
     for broken in (
-        {"price": 0}, {"price": "1"}, {"rooms": 2.5}, {"type": "CASTLE"}, {"imageUrls": ["x"] * 51},
+        {"price": 0}, {"price": "1 lei"}, {"rooms": 2.5}, {"type": "CASTLE"},
+        {"imageUrls": ["x"] * 51}, {"newBuild": "maybe"}, {"ownershipDocuments": ["x"]},
         {"latitude": 91}, {"agency": "VIB"}, {"title": "x" * 501}, {"title": " \n"},
         {"description": "a\0"}, {"providerIdentifier": "a:b"}, {"externalId": " x"},
         {"externalId": "a\tb"}, {"agency": {"name": " "}}, {"attributes": {"": 1}},
