@@ -71,9 +71,10 @@ def code_of(choices: type[StrEnum], text: str) -> str | None:
 
 def folded(text: str) -> str:
     """Return a spelling without case, diacritics and what joins words."""
-    letters = unicodedata.normalize("NFKD", text)
-    bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return _JOINTS.sub("", bare).casefold()
+    if not text.isascii():
+        letters = unicodedata.normalize("NFKD", text)
+        text = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return _JOINTS.sub("", text).casefold()
 
 
 def spellings(choices: type[StrEnum]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What a misspelt name may have meant: the nearest name that is known. Pure.
 
 Another case or snake_case of a name is found by look-up. Slips of the keyboard are compared
-letter by letter, which costs some 50 microseconds a name: the caller bounds how many.
+letter by letter, which costs some 50 microseconds: the caller bounds for how many names.
 """
 
 from collections.abc import Iterable
@@ -36,6 +36,7 @@ class NameHints:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._by_key = {folded(name): name for name in names}
+        self._pairs = {key: _pairs(key) for key in self._by_key}
         known = set(self._by_key.values())
         self._called = {key: name for key, name in _CALLED.items() if name in known}
         self.near = lru_cache(maxsize=1_024)(self._near)
@@ -50,11 +51,13 @@ class NameHints:
     def _near(self, posted: str) -> str | None:
         """Return the one name that few slips of the keyboard lead from; None for none or two."""
         key = folded(posted[:MAX_NAME])
-        slips = _slips_allowed(len(key))
+        slips, pairs = _slips_allowed(len(key)), _pairs(key)
         found = sorted(
-            (distance, name)
-            for known, name in self._by_key.items()
-            if _may_be_within(slips, key, known)
+            (distance, self._by_key[known])
+            for known, theirs in self._pairs.items()
+            # A slip changes the length by one at most, and two pairs of letters.
+            if abs(len(key) - len(known)) <= slips
+            and len(pairs & theirs) >= len(theirs) - 2 * slips
             and (distance := edit_distance(key, known)) <= slips
         )
         is_one = found and (len(found) == 1 or found[0][0] < found[1][0])
@@ -64,14 +67,6 @@ class NameHints:
 def _slips_allowed(length: int) -> int:
     """A short word with two letters changed is another word."""
     return 1 if length < 6 else 2
-
-
-def _may_be_within(slips: int, one: str, other: str) -> bool:
-    """Rule out most pairs cheaply: a slip changes the length by one at most, and two pairs."""
-    longest = max(len(one), len(other))
-    if abs(len(one) - len(other)) > slips:
-        return False
-    return len(_pairs(one) & _pairs(other)) >= len(_pairs(other)) - 1 - 2 * slips or longest < 6
 
 
 def _pairs(word: str) -> set[str]:
