@@ -207,6 +207,9 @@ MOVES: dict[Status, frozenset[Status]] = {
 """Where each status may go next. What was sold or let comes back by way of `active`, so that a
 return to the market is always seen; a draft was never offered, so nobody can have bought it."""
 
+DELETION_REASONS = ("withdrawn", "sold", "rented", "expired")
+"""Why a listing may be deleted: the status that it is left with."""
+
 ZONE_LEVELS = tuple(level.value for level in ZoneLevel)
 ROOMS_BANDS = ("1", "2", "3", "4+")
 AGE_BANDS = ("new", "old")
