@@ -107,9 +107,7 @@ core_agents = sa.Table(
 def _contact_columns() -> list[sa.Column[Any]]:
     return [
         text("identifier", "provider:name", primary_key=True),
-        integer(
-            "event_offset", "event that changed it", primary_key=True, autoincrement=False
-        ),
+        integer("event_offset", "event that changed it", primary_key=True, autoincrement=False),
         text("name", "name as posted", nullable=False),
         text("phone", "E.164; null when absent or unreadable"),
         text("email", "as posted"),
