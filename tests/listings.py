@@ -42,7 +42,7 @@ def deletion(of: Post, reason: str = "withdrawn") -> Post:
     return Post(of.provider_identifier, of.external_id, fields, json.dumps(fields).encode())
 
 
-def revival(of: Post) -> Post:
-    """Return what brings a deleted listing back."""
-    fields = {"status": "active", "deletedAt": None, "deletionReason": None}
-    return Post(of.provider_identifier, of.external_id, fields, json.dumps(fields).encode())
+def revival(of: Post, **fields: Any) -> Post:
+    """Return what brings a deleted listing back: any post of it, active unless it says else."""
+    patch = {"status": "active", **fields, "deletedAt": None, "deletionReason": None}
+    return Post(of.provider_identifier, of.external_id, patch, json.dumps(patch).encode())

@@ -49,8 +49,11 @@ def published_ids(settings: Settings) -> set[int]:
 
 
 def with_deletions(posts: list[Post], chance: random.Random) -> list[Post]:
-    """Delete every fifth listing some time after it was posted; revive every second of those."""
-    planned = list(posts)
+    """Delete every fifth listing some time after it was posted; revive every second of those.
+
+    Whatever else is posted of it afterwards revives it, too.
+    """
+    planned = [revival(post, **post.patch) for post in posts]
     for place, first in sorted(first_posts(posts).items(), reverse=True):
         if place % 5 == 0:
             at = chance.randint(place + 1, len(planned))
