@@ -36,7 +36,7 @@ def field_sources(connection: Connection, listing_id: int) -> dict[str, Source]:
     Fields that were never there are left out. `agency` and `agent` count as changed with any of
     their fields, which stand beside them under dotted names.
     """
-    rows = [dict(row) for row in connection.execute(_revisions(listing_id)).mappings()]
+    rows: list[Row] = [dict(row) for row in connection.execute(_revisions(listing_id)).mappings()]
     revisions = [list(group) for _, group in groupby(rows, key=lambda row: row["revision"])]
     found = {name: _source(columns, revisions) for name, columns in COLUMNS.items()}
     return {name: source for name, source in found.items() if source is not None}

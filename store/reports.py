@@ -5,7 +5,7 @@ computes nothing. The door's own words (warnings, refusals) are the API's to add
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -191,10 +191,11 @@ def _read(connection: Connection, event: Received) -> _Known:
     )
     if version is None or listing is None or known.is_superseded:
         return known
-    return _Known(
-        **{**vars(known), "images": _all(connection, _images(key)),
-           "siblings": _all(connection, _siblings(key, listing["unit_id"]))}
-    )  # fmt: skip
+    return replace(
+        known,
+        images=_all(connection, _images(key)),
+        siblings=_all(connection, _siblings(key, listing["unit_id"])),
+    )
 
 
 def _version(listing_id: int, revision: int) -> sa.Select[Any]:
