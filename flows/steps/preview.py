@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from analytics.places import ZoneIndex, locate
 from flows.steps.batch import no_events
 from flows.steps.normalise import normalise
-from flows.steps.resident import index_zones
 from store.database import open_warehouse_reader, reading
 from store.frames import read_frame
 from store.settings import Settings
@@ -53,8 +52,10 @@ def read_ground(settings: Settings) -> Ground:
     with reading(open_warehouse_reader(settings)) as connection:
         zones = read_frame(connection, core_zones)
         rates = read_frame(connection, core_rates)
+    # Not by `resident`, which loads the models' libraries: whoever asks waits for the start.
+    index = None if zones.is_empty() else ZoneIndex.build(zones)
     names = dict(zip(zones["zone_id"].to_list(), zones["name"].to_list(), strict=True))
-    return Ground(version, index_zones(zones), names, rates)
+    return Ground(version, index, names, rates)
 
 
 def preview(
