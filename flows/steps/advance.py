@@ -303,7 +303,8 @@ def _market(after: Resident, touched: pl.Series) -> MarketRows:
     market = _with_leads(whole, market, kept)
     whole = replace_rows(whole, market)
     zones = None if is_whole else _touched_zones(market, kept)
-    gone = tombstones(after.listings.join(market.select("id"), on="id", how="semi"))
+    core = after.listings.join(market.select("id"), on="id", how="semi")
+    gone = tombstones(core)
     shown = market.join(gone, on="id", how="anti").sort("id")
     priced = shown.join(ids.to_frame("id"), on="id", how="semi").sort("id")
     valuations = value_listings(edition, priced)
@@ -311,7 +312,7 @@ def _market(after: Resident, touched: pl.Series) -> MarketRows:
     return MarketRows(
         is_whole=is_whole,
         judged=ids,
-        listings=_with_quality(shown, kept, judge(after.listings, priced, valuations)),
+        listings=_with_quality(shown, kept, judge(core, priced, valuations)),
         tombstones=unjudged(market.join(gone, on="id", how="semi")),
         valuations=valuations,
         scores=score_listings(edition, priced, valuations),

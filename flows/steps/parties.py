@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 import sqlalchemy as sa
 
-from store.frames import conform
+from store.frames import conform, empty_frame
 from store.tables import warehouse as tables
 
 AGENT_CONTACTS_DIFFER = "agent_contacts_differ"
@@ -62,19 +62,41 @@ def fold_parties(
     of their tables; listings: core_listings rows, of those in `versions` at least; contacts:
     CONTACT_SCHEMA rows.
     """
-    agency_changes = _changes(agencies, known_agencies, ("phone", "email"))
-    agent_changes = _changes(agents, known_agents, ("phone", "email", "agency_identifier"))
     moves = _moves(versions, listings)
-    after = _netted(
-        pl.concat([contacts, moves.select(*CONTACT, pl.col("delta").alias("listings"))])
-    )
+    touched = pl.concat([moves.select("identifier"), agents.select("identifier")]).unique()
+    before = contacts.join(touched, on="identifier", how="semi")
+    after = _moved(before, moves)
+    agency_rows, agency_versions = _agencies(agencies, known_agencies)
+    agent_rows, agent_versions = _agents(agents, known_agents, moves, after)
     return Parties(
-        agencies=conform(_newest(agency_changes), tables.core_agencies),
-        agency_versions=_versions(agency_changes, tables.core_agency_versions),
-        agents=_agents(_newest(agent_changes), known_agents, moves, after),
-        agent_versions=_versions(agent_changes, tables.core_agent_versions),
-        warnings=_warnings(moves, contacts, versions),
-        contacts=after,
+        agencies=agency_rows,
+        agency_versions=agency_versions,
+        agents=agent_rows,
+        agent_versions=agent_versions,
+        warnings=_warnings(moves, before, versions),
+        contacts=pl.concat([contacts.join(touched, on="identifier", how="anti"), after]),
+    )
+
+
+def _agencies(named: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    if named.is_empty():
+        return empty_frame(tables.core_agencies), empty_frame(tables.core_agency_versions)
+    changes = _changes(named, known, ("phone", "email"))
+    return (
+        conform(_newest(changes), tables.core_agencies),
+        _versions(changes, tables.core_agency_versions),
+    )
+
+
+def _agents(
+    named: pl.DataFrame, known: pl.DataFrame, moves: pl.DataFrame, after: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    if named.is_empty() and moves.is_empty():
+        return empty_frame(tables.core_agents), empty_frame(tables.core_agent_versions)
+    changes = _changes(named, known, ("phone", "email", "agency_identifier"))
+    return (
+        _with_others(_newest(changes), known, moves, after),
+        _versions(changes, tables.core_agent_versions),
     )
 
 
@@ -109,7 +131,7 @@ def _versions(changes: pl.DataFrame, table: sa.Table) -> pl.DataFrame:
     return conform(changes.filter("is_change"), table)
 
 
-def _agents(
+def _with_others(
     newest: pl.DataFrame, known: pl.DataFrame, moves: pl.DataFrame, after: pl.DataFrame
 ) -> pl.DataFrame:
     """Return the rows of agents that an event named, or that a listing began or ceased to use."""
@@ -160,6 +182,12 @@ def _uses(listings: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _moved(contacts: pl.DataFrame, moves: pl.DataFrame) -> pl.DataFrame:
+    if moves.is_empty():
+        return contacts
+    return _netted(pl.concat([contacts, moves.select(*CONTACT, pl.col("delta").alias("listings"))]))
+
+
 def _netted(contacts: pl.DataFrame) -> pl.DataFrame:
     return (
         contacts.group_by(CONTACT)
@@ -200,6 +228,8 @@ def _warnings(moves: pl.DataFrame, contacts: pl.DataFrame, versions: pl.DataFram
 
     Counted along the offsets from what was in use before the batch, so its borders do not matter.
     """
+    if moves.is_empty():
+        return empty_frame(tables.core_refusals)
     agent = ["identifier", "kind"]
     in_use = contacts.group_by(agent).agg(pl.len().cast(pl.Int64).alias("in_use"))
     uses = pl.col("listings").fill_null(0) + pl.col("delta").cum_sum().over(CONTACT)
