@@ -29,13 +29,14 @@ ROOMS_IN_TITLE = r"(?i)\b(\d{1,2})\s*(?:camere|camera|cameră|rooms?)\b"
 class Part:
     """Something a listing should have: its points, the share it earns, whom it concerns.
 
-    reason: the code told when less than all is earned.
+    codes: what may be told when less than all is earned; reason: which of them.
     """
 
     points: float
     share: pl.Expr
-    reason: pl.Expr
     concerns: pl.Expr
+    codes: tuple[str, ...]
+    reason: pl.Expr
 
 
 @dataclass(frozen=True)
@@ -64,17 +65,19 @@ def judge(core: pl.DataFrame, described: pl.DataFrame, valuations: pl.DataFrame)
 
 def parts() -> tuple[Part, ...]:
     """Return what is counted, in the order in which it is told."""
+    enough = (_letters() / QUALITY.description_letters).clip(upper_bound=1.0)
     return (
-        Part(QUALITY.place, _place_share(), _place_reason(), _everything()),
-        Part(QUALITY.photos, _photo_share(), _photo_reason(), _everything()),
+        _told(QUALITY.place, _place_share(), "place_from_words", place_unknown=_is_nowhere()),
+        _told(
+            QUALITY.photos,
+            _photo_share(),
+            "photos_few",
+            photos_missing=pl.col("image_count") == 0,
+            photos_failed=pl.col("images_state") == "failed",
+        ),
         _wanted("area", QUALITY.area, _is_known("area_m2"), _everything()),
-        Part(
-            QUALITY.description,
-            (_letters() / QUALITY.description_letters).clip(upper_bound=1.0),
-            pl.when(_letters() == 0)
-            .then(pl.lit("description_missing"))
-            .otherwise(pl.lit("description_short")),
-            _everything(),
+        _told(
+            QUALITY.description, enough, "description_short", description_missing=_letters() == 0
         ),
         _wanted("rooms", QUALITY.rooms, _is_known("rooms"), _is_of(DWELLINGS)),
         _wanted(
@@ -116,7 +119,16 @@ def doubts() -> tuple[Doubt, ...]:
 
 
 def _wanted(name: str, points: float, is_there: pl.Expr, concerns: pl.Expr) -> Part:
-    return Part(points, is_there.cast(pl.Float64), pl.lit(f"{name}_missing"), concerns)
+    code = f"{name}_missing"
+    return Part(points, is_there.cast(pl.Float64), concerns, (code,), pl.lit(code))
+
+
+def _told(points: float, share: pl.Expr, otherwise: str, **cases: pl.Expr) -> Part:
+    """Return a part that concerns everything; its code is the first case that holds."""
+    reason = pl.coalesce(
+        *(pl.when(is_so).then(pl.lit(code)) for code, is_so in cases.items()), pl.lit(otherwise)
+    )
+    return Part(points, share, _everything(), (*cases, otherwise), reason)
 
 
 def _contradiction(code: str, is_so: pl.Expr) -> Doubt:
@@ -185,9 +197,8 @@ def _place_share() -> pl.Expr:
     return pl.col("place_precision").replace_strict(shares, default=0.0, return_dtype=pl.Float64)
 
 
-def _place_reason() -> pl.Expr:
-    is_unknown = pl.col("place_precision") == PlacePrecision.UNKNOWN.value
-    return pl.when(is_unknown).then(pl.lit("place_unknown")).otherwise(pl.lit("place_from_words"))
+def _is_nowhere() -> pl.Expr:
+    return pl.col("place_precision") == PlacePrecision.UNKNOWN.value
 
 
 def _photo_share() -> pl.Expr:
@@ -195,13 +206,3 @@ def _photo_share() -> pl.Expr:
     is_judged = pl.col("images_state").is_in(["partial", "failed"])
     usable = pl.when(is_judged).then("images_stored").otherwise("image_count")
     return (usable / QUALITY.photos_enough).clip(upper_bound=1.0)
-
-
-def _photo_reason() -> pl.Expr:
-    return (
-        pl.when(pl.col("image_count") == 0)
-        .then(pl.lit("photos_missing"))
-        .when(pl.col("images_state") == "failed")
-        .then(pl.lit("photos_failed"))
-        .otherwise(pl.lit("photos_few"))
-    )
