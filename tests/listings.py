@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from store.shapes.posts import Post
+from store.shapes.posts import Post, deletion_of, post_of
 
 FLAT: dict[str, Any] = {
     "title": "Apartament 3 camere, zona Herastrau",
@@ -28,21 +28,11 @@ def post(external_id: str, provider: str = "my-crm", **fields: Any) -> Post:
 
 def as_post(fields: dict[str, Any]) -> Post:
     """Return a post of exactly these wire fields."""
-    return Post(
+    return post_of(
         fields["providerIdentifier"], fields["externalId"], fields, json.dumps(fields).encode()
     )
 
 
-DELETED_AT = "2026-06-15T08:00:00.000000Z"
-
-
-def deletion(of: Post, reason: str = "withdrawn") -> Post:
-    """Return what deletes a listing: the platform's own fields in its document."""
-    fields = {"status": reason, "deletedAt": DELETED_AT, "deletionReason": reason}
-    return Post(of.provider_identifier, of.external_id, fields, json.dumps(fields).encode())
-
-
-def revival(of: Post, **fields: Any) -> Post:
-    """Return what brings a deleted listing back: any post of it, active unless it says else."""
-    patch = {"status": "active", **fields, "deletedAt": None, "deletionReason": None}
-    return Post(of.provider_identifier, of.external_id, patch, json.dumps(patch).encode())
+def deletion(external_id: str, reason: str = "withdrawn", provider: str = "my-crm") -> Post:
+    """Return what deletes a listing."""
+    return deletion_of(provider, external_id, reason, None)

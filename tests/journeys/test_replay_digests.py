@@ -19,7 +19,7 @@ from store.shapes.posts import Post
 from store.tables import warehouse as tables
 from tests.conftest import Ticking
 from tests.journeys.market import posts_of, send, synthetic
-from tests.listings import deletion, revival
+from tests.listings import deletion
 
 pytestmark = pytest.mark.slow
 
@@ -49,17 +49,18 @@ def published_ids(settings: Settings) -> set[int]:
 
 
 def with_deletions(posts: list[Post], chance: random.Random) -> list[Post]:
-    """Delete every fifth listing some time after it was posted; revive every second of those.
+    """Delete every fifth listing some time after it was posted; post every second of those again.
 
     Whatever else is posted of it afterwards revives it, too.
     """
-    planned = [revival(post, **post.patch) for post in posts]
+    planned = list(posts)
     for place, first in sorted(first_posts(posts).items(), reverse=True):
         if place % 5 == 0:
             at = chance.randint(place + 1, len(planned))
-            planned.insert(at, deletion(first, chance.choice(["sold", "withdrawn", "expired"])))
+            reason = chance.choice(["withdrawn", "expired"])
+            planned.insert(at, deletion(first.external_id, reason, first.provider_identifier))
             if place % 2 == 0:
-                planned.insert(chance.randint(at + 1, len(planned)), revival(first))
+                planned.insert(chance.randint(at + 1, len(planned)), first)
     return planned
 
 

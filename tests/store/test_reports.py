@@ -20,8 +20,10 @@ from store.keys import create_key
 from store.reports import STAGES, EventReport, Message, Received, event_report
 from store.schema import migrate
 from store.settings import Settings
+from store.shapes.posts import post_of
+from store.tables.columns import parse_instant
 from tests.conftest import NOW, Ticking
-from tests.listings import as_post, deletion, post
+from tests.listings import deletion, post
 
 POINT = {"latitude": 44.4812, "longitude": 26.0766}
 COMPLETE = {
@@ -39,17 +41,18 @@ class World:
     journal: Journal
     clock: Ticking
     events: dict[str, list[Received]] = field(default_factory=dict)
-    revisions: dict[int, int] = field(default_factory=dict)
 
     def send(self, *posts: Post) -> None:
-        verdicts = self.journal.submit(Sender(1, 1, None), posts).result(timeout=20)
+        verdicts = self.journal.submit(Sender(1, 1, None), posts)
         for sent, verdict in zip(posts, verdicts, strict=True):
             assert isinstance(verdict, Accepted), verdict
-            revision = self.revisions.get(verdict.id, 0) + verdict.changed
-            self.revisions[verdict.id] = revision
             self.events.setdefault(sent.external_id, []).append(
                 Received(
-                    verdict.event_offset, verdict.id, revision, verdict.changed, verdict.received_at
+                    verdict.event_offset,
+                    verdict.id,
+                    verdict.revision,
+                    verdict.changed,
+                    parse_instant(verdict.received_at),
                 )
             )
 
@@ -105,14 +108,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     made = World(settings, journal, clock)
     made.send(*(first_of(case) for case in CASES))
     made.send(*(post(case) for case in ("deleted", "dearer", "twice", "spoilt", "unpriced")))
-    made.send(as_post({**first_of("twin a").patch, "providerIdentifier": "theirs",
-                       "externalId": "theirs"}))  # fmt: skip
+    made.send(post("theirs", "theirs", **CASES["twin a"]))
     made.send(post("replaced"), post("replaced", price=190_000))
     made.refresh()
     drain_pictures(settings, clock)
-    made.send(deletion(post("deleted"), "sold"), post("dearer", price=190_000), post("twice"))
+    made.send(deletion("deleted", "sold"), post("dearer", price=190_000), post("twice"))
     made.send(post("spoilt", price=1), post("spoilt", price=1))
-    made.send(Post("my-crm", "unpriced", {"price": None}, b'{"price":null}'))
+    made.send(post_of("my-crm", "unpriced", {"price": None}, b'{"price":null}'))
     made.refresh()
     made.send(post("waiting"))
     yield made
