@@ -9,10 +9,12 @@ import pytest
 import typer
 from typer.main import get_command
 
+from analytics.quality import doubts, parts
 from cli.documents import comment_parts, tables_page
 from cli.main import app
 from flows.steps.fetch_images import FetchReason
 from flows.steps.normalise import RULES
+from flows.steps.parties import AGENT_CONTACTS_DIFFER
 from store.pictures import PictureReason
 from store.settings import Settings
 from store.tables.journal import JOURNAL
@@ -166,8 +168,14 @@ def test_make_has_the_targets_that_pages_name() -> None:
 
 def test_every_reason_for_a_refusal_is_told() -> None:
     told = set(re.findall(r"`(\w+)`", TEXTS["docs/data-team.md"]))
-    assert {rule.code for rule in RULES} <= told
+    assert {AGENT_CONTACTS_DIFFER, *(rule.code for rule in RULES)} <= told
     assert {str(reason) for reason in [*FetchReason, *PictureReason]} <= told
+
+
+def test_every_reason_for_less_quality_is_told() -> None:
+    told = set(re.findall(r"`(\w+)`", TEXTS["docs/analyst.md"]))
+    assert {code for part in parts() for code in part.codes} <= told
+    assert {doubt.code for doubt in doubts()} <= told
 
 
 def test_the_first_listing_is_that_of_the_partners_page() -> None:
