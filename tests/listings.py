@@ -31,3 +31,18 @@ def as_post(fields: dict[str, Any]) -> Post:
     return post_of(
         fields["providerIdentifier"], fields["externalId"], fields, json.dumps(fields).encode()
     )
+
+
+DELETED_AT = "2026-06-15T08:00:00.000000Z"
+
+
+def deletion(of: Post, reason: str = "withdrawn") -> Post:
+    """Return what deletes a listing: the platform's own fields in its document."""
+    fields = {"status": reason, "deletedAt": DELETED_AT, "deletionReason": reason}
+    return Post(of.provider_identifier, of.external_id, fields, json.dumps(fields).encode())
+
+
+def revival(of: Post, **fields: Any) -> Post:
+    """Return what brings a deleted listing back: any post of it, active unless it says else."""
+    patch = {"status": "active", **fields, "deletedAt": None, "deletionReason": None}
+    return Post(of.provider_identifier, of.external_id, patch, json.dumps(patch).encode())
