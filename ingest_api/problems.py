@@ -45,7 +45,6 @@ PROBLEMS: dict[str, ProblemKind] = {
     "provider_not_owned": ProblemKind(403, "The provider identifier is not yours"),
     "not_found": ProblemKind(404, "There is nothing here"),
     "method_not_allowed": ProblemKind(405, "The method is not allowed here"),
-    "request_timeout": ProblemKind(408, "The body came too slowly"),
     "snapshot_closed": ProblemKind(409, "The snapshot is not open"),
     "snapshot_held": ProblemKind(409, "The snapshot would withdraw too much"),
     "snapshot_incomplete": ProblemKind(409, "The snapshot is not what was announced"),

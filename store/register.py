@@ -160,9 +160,19 @@ class Turn:
         for provider, external, *row in self.writer.find(self._sized["listings"], sorted(keys)):
             if self._known[provider, external] is None:
                 self._known[provider, external] = _Known(row)
-        for provider in sorted({provider for provider, _ in keys} - self.facts.owners.keys()):
+        for provider in {provider for provider, _ in keys} - self.facts.owners.keys():
+            self.look_up_owner(provider)
+
+    def look_up_owner(self, provider: str) -> None:
+        """Read whose a provider is, when that was not asked yet."""
+        if provider not in self.facts.owners:
             owner = self.first("owner", (provider,))
             self.facts.owners[provider] = None if owner is None else owner[0]
+
+    @property
+    def last_offset(self) -> int:
+        """Return the offset of the newest event."""
+        return self._counters["event_offset"]
 
     def take(self, sender: Sender, post: Post) -> Verdict:
         """Decide one post that was looked up: key, ownership, order, merge; queue its event."""
