@@ -3,15 +3,18 @@
 Runs in the environment of the contract, where nothing of imo360 is installed.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import jsonschema
 import schemathesis
+from schemathesis.core.failures import AcceptedNegativeData
 
 BEYOND_THE_SCHEMA = {
     "required_on_create": "only the register knows whether a listing is new",
     "in_the_future": "the clock moves",
     "invalid_instant": "leap seconds, and days that the calendar lacks",
+    "illegal_move": "only the register knows the stored status",
     "provider_not_owned": "only the register knows whose a provider is",
 }
 """Codes of violations that a body valid by the schema may be refused for."""
@@ -53,11 +56,42 @@ def operation_id(case: schemathesis.Case) -> str | None:
     return found
 
 
-def is_valid(case: schemathesis.Case, name: str, body: Any) -> bool:
-    """Whether a body is valid by a schema of the document's components."""
+def broken_at(case: schemathesis.Case, listing: Any) -> set[str]:
+    """Return where a listing breaks the document's schema, as our answers write paths."""
     components = case.operation.schema.raw_schema["components"]
-    schema = {"$ref": f"#/components/schemas/{name}", "components": components}
-    return jsonschema.Draft202012Validator(schema).is_valid(body)
+    schema = {"$ref": "#/components/schemas/Listing", "components": components}
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(listing)
+    return {property_path(error.absolute_path) for error in errors}
+
+
+def property_path(parts: Iterable[str | int]) -> str:
+    """Write a path as our answers do: `agency.name`, `imageUrls[0]`."""
+    steps = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return "".join(steps).removeprefix(".")
+
+
+def is_told(broken: set[str], answer: dict[str, Any]) -> bool:
+    """Whether the answer says of everything broken that it was read as something else."""
+    warnings = answer.get("warnings", [])
+    return broken <= {word["propertyPath"] for word in warnings if word["code"] == "coerced"}
+
+
+@schemathesis.hook
+def filter_failure(
+    ctx: schemathesis.HookContext,
+    failure: Exception,
+    case: schemathesis.Case,
+    response: schemathesis.Response,
+) -> bool:
+    """Drop one kind of failure: a listing was taken that is written another way, and it was told.
+
+    The contract reads "185000" as a number, with the warning `coerced`, while the schema names
+    the one form that partners should send. Every broken path must have its warning.
+    """
+    if not isinstance(failure, AcceptedNegativeData) or operation_id(case) != "post_listing":
+        return True
+    broken = broken_at(case, case.body)
+    return not (response.status_code in (200, 201) and broken and is_told(broken, response.json()))
 
 
 @schemathesis.check
@@ -67,7 +101,7 @@ def refused_beyond_the_schema(
     """A listing valid by the schema is refused only for what no schema can say."""
     if response.status_code != 422 or operation_id(case) != "post_listing":
         return
-    if not isinstance(case.body, dict) or not is_valid(case, "Listing", case.body):
+    if broken_at(case, case.body):
         return
     violations = response.json()["violations"]
     told = [violation for violation in violations if not is_beyond(violation)]
@@ -84,8 +118,9 @@ def items_judged_by_the_schema(
     answer = response.json()
     assert answer["count"] == len(case.body["items"]), "an item has no result"
     for item, result in zip(case.body["items"], answer["results"], strict=True):
-        if not is_valid(case, "Listing", item):
-            assert not result["success"], f"item {result['index']} breaks the schema, and succeeded"
-        elif not result["success"]:
+        broken = broken_at(case, item)
+        if result["success"]:
+            assert is_told(broken, result["data"]), f"item {result['index']} is broken: {broken}"
+        elif not broken:
             told = [v for v in result["error"].get("violations", []) if not is_beyond(v)]
             assert not told, f"item {result['index']} is valid by the schema: {told}"

@@ -17,20 +17,24 @@ from store.shapes.vocabulary import Permission
 from tests.journeys.server import ROOT, await_health, get, run
 
 LISTINGS = "/api/integration/estates"
+LOGIN = "/authentication_token"
 PARTNER = "Contract"
+ADMIN = {"email": "admin@example.com", "password": "contract-contract-contract"}
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The running API: its address and document, a key with every permission, what was posted."""
+    """The running API: its address and document, a key with every permission, what was posted,
+    and the token of an admin where people can log in."""
 
     home: Path
     base: str
     key: str
     document: Json
     posted: Json
+    token: str | None
 
     @property
     def log(self) -> Path:
@@ -56,7 +60,9 @@ def running(home: Path) -> Iterator[Running]:
         try:
             await_health(base)
             _, document = get(f"{base}/openapi.json")
-            made = Running(home, base, key, document, post_example(base, key, document))
+            posted = post_example(base, key, document)
+            token = log_in(home, base) if LOGIN in document["paths"] else None
+            made = Running(home, base, key, document, posted, token)
             made.document_file.write_bytes(msgspec.json.encode(document))
             yield made
         finally:
@@ -77,11 +83,26 @@ def post_example(base: str, key: str, document: Json) -> Json:
     """Post the first example of the document's POST of a listing; return the answer."""
     body = document["paths"][LISTINGS]["post"]["requestBody"]["content"]["application/json"]
     example = next(iter(body["examples"].values()))["value"]
+    return send(f"{base}{LISTINGS}", example, {"X-API-Key": key})
+
+
+def log_in(home: Path, base: str) -> str:
+    """Make an admin and return a token of theirs."""
+    file = home / "password"
+    file.write_text(ADMIN["password"])
+    arguments = ("--email", ADMIN["email"], "--password-file", str(file))
+    made = run("admin", "create", *arguments, home=home)
+    if made.returncode:
+        raise RuntimeError(f"no admin could be made: {made.stderr}")
+    token: str = send(f"{base}{LOGIN}", ADMIN, {})["token"]
+    return token
+
+
+def send(url: str, body: Json, headers: dict[str, str]) -> Json:
+    """POST a JSON document; return the answer."""
     request = urllib.request.Request(
-        f"{base}{LISTINGS}",
-        data=msgspec.json.encode(example),
-        headers={"X-API-Key": key, "Content-Type": "application/json"},
+        url, msgspec.json.encode(body), {**headers, "Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
-        posted: Json = msgspec.json.decode(answer.read())
-        return posted
+        told: Json = msgspec.json.decode(answer.read())
+        return told
