@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from ingest_api.accept import Counter
+from ingest_api.archive import Archive
 from ingest_api.dependencies import Door, Inbox, RecentKeys
 from ingest_api.desk import Desk
 from ingest_api.openapi import describe
@@ -22,7 +23,7 @@ from ingest_api.problems import (
     answer_refused,
 )
 from ingest_api.reading import RefusedError
-from ingest_api.routers import estates, health, reference
+from ingest_api.routers import estates, health, own, reference
 from store.database import open_journal_database
 from store.journal import open_journal
 from store.keys import KeyReader
@@ -55,6 +56,8 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
             opened.callback(journal.close)
             desk = Desk(journal)
             app.state.door = Door(desk, keys, RecentKeys(keys), clock, Inbox(), Counter(desk, keys))
+            app.state.archive = Archive(settings, engine)
+            opened.callback(app.state.archive.close)
             opened.enter_context(_calm_collector())
             yield
             await desk.close()
@@ -70,6 +73,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     # Taken as they are and put first: the router looks from the top, and an included router
     # matches a second time.
     app.router.routes[:0] = estates.router.routes
+    app.include_router(own.router)
     app.include_router(reference.router)
     app.include_router(health.router)
     app.add_exception_handler(RefusedError, answer_refused)

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from starlette.types import Message
 
 from ingest_api.accept import Counter
+from ingest_api.archive import Archive
 from ingest_api.desk import Desk
 from ingest_api.reading import Refusal, RefusedError, too_large
 from store.keys import KeyReader, KeyRecord
@@ -119,6 +120,24 @@ def sender_with(request: Request, permission: Permission) -> Sender:
         detail = f"The key needs the permission {permission.value}."
         raise RefusedError(Refusal("missing_permission", detail))
     return Sender(key.key_id, key.partner_id, key.providers, address_of(request))
+
+
+def reader_of(request: Request) -> Sender:
+    """Return who reads its own back. Raises RefusedError unless the key is live and may."""
+    key = live_key(request)
+    if not key.permissions & MAY_READ_OWN:
+        detail = f"The key needs the permission {Permission.READ_ESTATES.value}."
+        raise RefusedError(Refusal("missing_permission", detail))
+    return Sender(key.key_id, key.partner_id, key.providers, address_of(request))
+
+
+MAY_READ_OWN = frozenset({Permission.READ_ESTATES.value, Permission.PUBLISH_ESTATES.value})
+"""Whoever may write may see what became of it."""
+
+
+def archive_of(request: Request) -> Archive:
+    """Return what the running API reads back from."""
+    return cast(Archive, request.app.state.archive)
 
 
 def address_of(request: Request) -> str | None:

@@ -26,7 +26,9 @@ from ingest_api.openapi_parts import KEY_SECURITY as SECURITY
 from ingest_api.openapi_parts import SCHEMAS as _SCHEMAS
 from ingest_api.openapi_parts import Operation as Operation
 from ingest_api.openapi_parts import problem_responses as problem_responses
+from ingest_api.openapi_reading import READING_TAGS, reading_schemas
 from ingest_api.problems import Problem
+from ingest_api.reading_answers import READING_ANSWERS
 from store.shapes.schemas import listing_schema
 from store.shapes.wire import (
     FIELDS,
@@ -52,6 +54,7 @@ ABOUT = (
 TAGS = {
     "listings": "Post listings, one or many; the same pair of providerIdentifier and externalId "
     "is always the same listing.",
+    **READING_TAGS,
     "reference": "What may be posted and what the answers' codes mean.",
     "health": "For supervisors; no key is needed.",
 }
@@ -142,9 +145,15 @@ def describe(app: FastAPI) -> Operation:
 
 
 def _schemas() -> Operation:
-    answers = (ListingAnswer, BulkAnswer, Problem)
+    answers = (ListingAnswer, BulkAnswer, Problem, *READING_ANSWERS)
     _, answered = msgspec.json.schema_components(answers, ref_template=_SCHEMAS + "{name}")
-    return {"Listing": listing_schema(), "Bulk": _bulk(), **_reference_schemas(), **answered}
+    return {
+        "Listing": listing_schema(),
+        "Bulk": _bulk(),
+        **_reference_schemas(),
+        **reading_schemas(),
+        **answered,
+    }
 
 
 def _bulk() -> Schema:

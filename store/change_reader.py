@@ -4,7 +4,7 @@ For the reading side of a serving process, on a thread.
 """
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -41,7 +41,7 @@ class ChangeReader:
         self._after = driver_sql(_AFTER, engine)
         self._received = driver_sql(_RECEIVED, engine)
 
-    def after(self, providers: Sequence[str], offset: int) -> Iterator[Change]:
+    def after(self, providers: Sequence[str], offset: int) -> Generator[Change, None, None]:
         """Yield the changes of these providers after an offset, in order of offsets.
 
         All of one snapshot, read as they are taken; close it when done with it.

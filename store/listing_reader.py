@@ -3,7 +3,7 @@
 For the reading side of a serving process, on a thread.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -55,7 +55,7 @@ class ListingReader:
             row = driver.execute(self._one, (provider, external_id)).fetchone()
         return None if row is None else _unpacked(row, BodyCodec())
 
-    def after(self, providers: Sequence[str], place: Place | None) -> Iterator[ListingRow]:
+    def after(self, providers: Sequence[str], place: Place | None) -> Generator[ListingRow, None, None]:
         """Yield the listings of these providers (in order) after a place, ordered by it.
 
         All of one snapshot, read as they are taken; close it when done with it.
