@@ -5,7 +5,7 @@ For the reading side of a serving process, on a thread: a lake file takes a whil
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -14,7 +14,6 @@ from store.database import driver_reading, driver_sql, open_warehouse_reader
 from store.home import HomeError
 from store.settings import Settings
 from store.shapes.bodies import BodyCodec, EventRow
-from store.tables.columns import instant_text
 from store.tables.journal import ingest_batches
 from store.tables.warehouse import core_listing_versions
 
@@ -52,7 +51,7 @@ class EventReader:
         if not _EVENT_ID.fullmatch(event_id):
             return None
         offset = int(event_id[:OFFSET_DIGITS], 16)
-        event = self._in_journal(offset) or self._in_lake(offset)
+        event = self._in_journal(offset) or self._lake().find(offset)
         return event if event is not None and event.event_id == event_id else None
 
     def ids(self, revisions: Iterable[Revision]) -> dict[int, str]:
@@ -77,10 +76,6 @@ class EventReader:
             return None
         events = BodyCodec().unpack_events(batch[1])
         return next((event for event in events if event.event_offset == offset), None)
-
-    def _in_lake(self, offset: int) -> EventRow | None:
-        row = self._lake().find(offset)
-        return None if row is None else _event(row)
 
     def _ids_in_warehouse(self, wanted: dict[int, Revision]) -> dict[int, str]:
         try:
@@ -129,9 +124,3 @@ _FIND_BATCH = (
 _FIND_VERSION = sa.select(_VERSION.event_offset, _VERSION.event_id).where(
     _VERSION.id == sa.bindparam("listing"), _VERSION.revision == sa.bindparam("number")
 )
-
-
-def _event(row: dict[str, Any]) -> EventRow:
-    values = {name: row[name] for name in EventRow._fields}
-    instants = {name: instant_text(row[name]) for name in ("received_at", "effective_at")}
-    return EventRow(**(values | instants))

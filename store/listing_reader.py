@@ -55,7 +55,9 @@ class ListingReader:
             row = driver.execute(self._one, (provider, external_id)).fetchone()
         return None if row is None else _unpacked(row, BodyCodec())
 
-    def after(self, providers: Sequence[str], place: Place | None) -> Generator[ListingRow, None, None]:
+    def after(
+        self, providers: Sequence[str], place: Place | None
+    ) -> Generator[ListingRow, None, None]:
         """Yield the listings of these providers (in order) after a place, ordered by it.
 
         All of one snapshot, read as they are taken; close it when done with it.

@@ -21,9 +21,9 @@ from sqlalchemy.engine import Connection, Engine
 
 from store.database import driver_sql, open_journal_database, reading, writing
 from store.home import Home, locked, sync_folder, write_durably
-from store.lake_rows import EVENT_SCHEMA, event_table, refusal_table
+from store.lake_rows import EVENT_SCHEMA, event_row, event_table, refusal_table
 from store.settings import Settings
-from store.shapes.bodies import BodyCodec
+from store.shapes.bodies import BodyCodec, EventRow
 from store.tables.journal import (
     ingest_batches,
     ingest_counters,
@@ -201,8 +201,8 @@ class RawLake:
         _expect_contiguous(table, after)
         return table
 
-    def find(self, offset: int) -> dict[str, Any] | None:
-        """Return one event as a row of EVENT_SCHEMA; None when no catalogued file holds it.
+    def find(self, offset: int) -> EventRow | None:
+        """Return one event as the journal had it; None when no catalogued file holds it.
 
         Raises LakeDamagedError like `read`.
         """
@@ -221,17 +221,16 @@ class RawLake:
         except LakeFileMissingError:
             return self._event_ids(sorted(offsets))
 
-    def _find(self, offset: int) -> dict[str, Any] | None:
+    def _find(self, offset: int) -> EventRow | None:
         file = next(iter(self.files(offset - 1)), None)
         if file is None or file.first_offset > offset:
             return None
         left = offset - file.first_offset
         # In pieces: all columns of a whole file would be a hundred megabytes.
         content = pq.ParquetFile(pa.BufferReader(_content(file)))
-        for part in content.iter_batches(batch_size=FIND_ROWS):
+        for part in content.iter_batches(batch_size=FIND_ROWS, columns=list(EventRow._fields)):
             if left < part.num_rows:
-                row: dict[str, Any] = part.slice(left, 1).to_pylist()[0]
-                return row
+                return event_row(part, left)
             left -= part.num_rows
         raise LakeDamagedError(f"lake file {file.path.name} does not hold offset {offset}")
 
@@ -241,8 +240,9 @@ class RawLake:
             start = bisect_left(offsets, file.first_offset)
             wanted = offsets[start : bisect_right(offsets, file.last_offset)]
             if wanted:
-                table = pq.read_table(pa.BufferReader(_content(file)), columns=["event_id"])
-                ids = table.column("event_id")
+                # Not read_table, which imports pandas: the serving process does without.
+                content = pq.ParquetFile(pa.BufferReader(_content(file)))
+                ids = content.read(columns=["event_id"]).column("event_id")
                 found |= {each: ids[each - file.first_offset].as_py() for each in wanted}
         return found
 
