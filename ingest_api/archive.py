@@ -70,18 +70,15 @@ class Wanted:
 
 
 class Archive:
-    """What one home holds. keys: the database that knows the keys, when it is another one."""
+    """What one home holds."""
 
-    def __init__(
-        self, settings: Settings, engine: Engine, *, keys: Engine | None = None,
-        is_sandbox: bool = False,
-    ) -> None:  # fmt: skip
+    def __init__(self, settings: Settings, engine: Engine, *, is_sandbox: bool = False) -> None:
         self._settings = settings
         self._is_sandbox = is_sandbox
         self._listings = ListingReader(engine)
         self._events = EventReader(settings, engine)
         self._changes = ChangeReader(engine)
-        self._refusals = RefusalReader(engine, keys or engine)
+        self._refusals = RefusalReader(engine, is_sandbox=is_sandbox)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="archive")
 
     async def run(

@@ -8,7 +8,9 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from ingest_api.answers import BulkAnswer, ListingAnswer
+from ingest_api.answers import BulkAnswer, DryRunAnswer, DryRunBulk, ListingAnswer
+from ingest_api.openapi_admin import SCHEME, admin_schemas
+from ingest_api.openapi_changes import IF_MATCH, change_schemas
 from ingest_api.openapi_parts import (
     COUNT,
     KEY_PROBLEMS,
@@ -18,6 +20,7 @@ from ingest_api.openapi_parts import (
     header,
     json_answer,
     json_body,
+    json_content,
     list_of,
     parameter,
     ref,
@@ -35,6 +38,8 @@ from store.shapes.wire import (
     MAX_BULK_BYTES,
     MAX_BULK_ITEMS,
     MAX_LISTING_BYTES,
+    MAX_NDJSON_BYTES,
+    MAX_NDJSON_LINES,
     REQUIRED_ON_CREATE,
     REQUIRED_ON_UPDATE,
     WIRE_VERSION,
@@ -42,7 +47,8 @@ from store.shapes.wire import (
 
 POST_PROBLEMS = (
     *KEY_PROBLEMS, "missing_permission", "provider_not_owned", "invalid_json", "incomplete_body",
-    "too_large", "unsupported_media_type", "validation_failed", "internal_error", "not_ready",
+    "too_large", "unsupported_media_type", "validation_failed", "rate_limited", "internal_error",
+    "not_ready",
 )  # fmt: skip
 
 ABOUT = (
@@ -55,6 +61,10 @@ TAGS = {
     "listings": "Post listings, one or many; the same pair of providerIdentifier and externalId "
     "is always the same listing.",
     **READING_TAGS,
+    "snapshots": "Whole inventories: what a snapshot does not hold is withdrawn when it is closed.",
+    "sandbox": "Your own place for trials: nothing of it reaches the market.",
+    "people": "Admins log in with e-mail and password.",
+    "keys": "Admins make, change and end API keys, and see how they are used.",
     "reference": "What may be posted and what the answers' codes mean.",
     "health": "For supervisors; no key is needed.",
 }
@@ -65,35 +75,70 @@ FIRST_POST = {name: _EXAMPLE[name] for name in (*REQUIRED_ON_CREATE, "rooms", "t
 MARK_AS_SOLD = {name: _EXAMPLE[name] for name in REQUIRED_ON_UPDATE} | {"status": "sold"}
 
 
+_DRY_RUN = parameter(
+    "query", "dryRun", "`true`: say what it would come to, and store nothing.",
+    {"type": "string", "enum": ["true", "false"], "default": "false"},
+)  # fmt: skip
+_SNAPSHOT = parameter("query", "snapshot", "The open snapshot that these listings belong to.")
+_IDEMPOTENCY_KEY = parameter(
+    "header", "Idempotency-Key",
+    "For a day, the same request under the same key gets the same answer, byte for byte.",
+    {"type": "string", "minLength": 1, "maxLength": 255},
+)  # fmt: skip
+_REPLAYED = {
+    "Idempotency-Replayed": {
+        "description": "`true` when the answer is the one that was kept.", "schema": TEXT
+    }
+}  # fmt: skip
+
+
 def _taken(told: str) -> Operation:
     location = header("The listing's address.", {"type": "string", "format": "uri-reference"})
-    return json_answer(told, ref("ListingAnswer"), {"Location": location})
+    headers = {"Location": location, "ETag": header("The revision that is stored."), **_REPLAYED}
+    return json_answer(told, ref("ListingAnswer"), headers)
+
+
+def _taken_or_tried(told: str) -> Operation:
+    answer = _taken(told)
+    for told_header in answer["headers"].values():
+        told_header.pop("required", None)  # a dry run has none of them
+    answer["content"] = json_content({"anyOf": [ref("ListingAnswer"), ref("DryRunAnswer")]})
+    return answer
 
 
 LISTING_OPERATION: Operation = {
     "security": SECURITY,
+    "parameters": [_DRY_RUN, IF_MATCH, _IDEMPOTENCY_KEY],
     "requestBody": json_body(
         ref("Listing"),
         f"At most {MAX_LISTING_BYTES} bytes.",
         {"First post": FIRST_POST, "Mark as sold": MARK_AS_SOLD},
     ),
     "responses": {
-        "200": _taken("The listing was known; see `changed`."),
+        "200": _taken_or_tried("The listing was known; see `changed`. Or a dry run."),
         "201": _taken("The listing is new."),
-        **problem_responses(POST_PROBLEMS),
+        **problem_responses((*POST_PROBLEMS, "precondition_failed", "idempotency_key_reused")),
     },
 }
 
+_LINES = {"schema": TEXT | {"description": "Lines of JSON, each a listing or what became of it."}}
 BULK_OPERATION: Operation = {
     "security": SECURITY,
+    "parameters": [_DRY_RUN, _SNAPSHOT, _IDEMPOTENCY_KEY],
     "requestBody": json_body(
         ref("Bulk"),
         f"At most {MAX_BULK_BYTES} bytes; each item at most {MAX_LISTING_BYTES}.",
         {"Two listings": {"items": [FIRST_POST, FIRST_POST | {"externalId": "listing-457"}]}},
     ),
     "responses": {
-        "200": json_answer("See each item's `success`.", ref("BulkAnswer")),
-        **problem_responses((*POST_PROBLEMS, "too_many_items")),
+        "200": json_answer(
+            "See each item's `success`.",
+            {"anyOf": [ref("BulkAnswer"), ref("DryRunBulk")]},
+            _REPLAYED,
+        ),
+        **problem_responses(
+            (*POST_PROBLEMS, "too_many_items", "bulk_exceeds_rate", "idempotency_key_reused")
+        ),
     },
 }
 
@@ -117,6 +162,13 @@ READY_OPERATION: Operation = {
 }
 
 
+BULK_OPERATION["requestBody"]["content"]["application/x-ndjson"] = _LINES
+BULK_OPERATION["requestBody"]["description"] += (
+    f" As lines, at most {MAX_NDJSON_BYTES} bytes and {MAX_NDJSON_LINES} lines."
+)
+BULK_OPERATION["responses"]["200"]["content"]["application/x-ndjson"] = _LINES
+
+
 def describe(app: FastAPI) -> Operation:
     """Return the OpenAPI document of the app; made once."""
     if app.openapi_schema is None:
@@ -138,20 +190,23 @@ def describe(app: FastAPI) -> Operation:
                 "in": "header",
                 "name": "X-API-Key",
                 "description": "`imo360_ak_…`: scoped by permission, may expire.",
-            }
+            },
+            "Jwt": SCHEME,
         }
         app.openapi_schema = document
     return app.openapi_schema
 
 
 def _schemas() -> Operation:
-    answers = (ListingAnswer, BulkAnswer, Problem, *READING_ANSWERS)
+    answers = (ListingAnswer, BulkAnswer, DryRunAnswer, DryRunBulk, Problem, *READING_ANSWERS)
     _, answered = msgspec.json.schema_components(answers, ref_template=_SCHEMAS + "{name}")
     return {
         "Listing": listing_schema(),
         "Bulk": _bulk(),
         **_reference_schemas(),
+        **change_schemas(),
         **reading_schemas(),
+        **admin_schemas(),
         **answered,
     }
 

@@ -71,9 +71,7 @@ class Synchroniser:
         """Return the sender's snapshot; None when it has none such."""
         return await asyncio.to_thread(self._find, sender, snapshot_id)
 
-    async def close(
-        self, sender: Sender, snapshot: Snapshot, expected: int
-    ) -> Snapshot | Refusal:
+    async def close(self, sender: Sender, snapshot: Snapshot, expected: int) -> Snapshot | Refusal:
         """Withdraw what was not sent, unless the count is wrong or the brake holds."""
         if snapshot.state in (APPLIED, CONFIRMED):
             return await self._apply(sender, snapshot)

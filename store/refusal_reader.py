@@ -50,12 +50,12 @@ class RefusalPage:
 class RefusalReader:
     """Reads the refusals of one home. Safe to use from several threads.
 
-    keys: the database that knows the keys; a sandbox's are those of the home around it.
+    A sandbox knows no keys: everything in it is the one partner's.
     """
 
-    def __init__(self, engine: Engine, keys: Engine) -> None:
+    def __init__(self, engine: Engine, *, is_sandbox: bool = False) -> None:
         self._engine = engine
-        self._keys = keys
+        self._is_sandbox = is_sandbox
 
     def page(self, sender: Sender, provider: str | None, after: int, limit: int) -> RefusalPage:
         """Return up to `limit` refusals after an offset that the sender may see, in order.
@@ -63,13 +63,14 @@ class RefusalReader:
         Its partner's, whichever key sent them; of these, a key that is bound to providers sees
         those that name one of them and those it sent itself.
         """
-        with reading(self._keys) as connection:
-            keys = list(connection.execute(_keys_of(sender.partner_id)).scalars())
+        chosen = _refusals(sender, provider)
+        if not self._is_sandbox:
+            chosen = chosen.where(_REFUSAL.key_id.in_(_keys_of(sender.partner_id)))
         with reading(self._engine) as connection:
             last = connection.execute(_LAST).scalar() or 0
             end = min(last, after + SCANNED)
-            rows = connection.execute(_refusals(sender, keys, provider, after, end).limit(limit))
-            found = list(_unpacked(rows))
+            scanned = chosen.where(_REFUSAL.refusal_offset > after, _REFUSAL.refusal_offset <= end)
+            found = list(_unpacked(connection.execute(scanned.limit(limit))))
         if len(found) == limit:
             return RefusalPage(found, found[-1].refusal_offset, found[-1].refusal_offset < last)
         return RefusalPage(found, max(after, end), end < last)
@@ -83,20 +84,11 @@ def _keys_of(partner_id: int) -> sa.Select[Any]:
     return sa.select(ingest_keys.c.id).where(ingest_keys.c.partner_id == partner_id)
 
 
-def _refusals(
-    sender: Sender, keys: list[int], provider: str | None, after: int, end: int
-) -> sa.Select[Any]:
-    chosen = (
-        sa.select(
-            _REFUSAL.refusal_offset, _REFUSAL.received_at, _REFUSAL.provider_identifier,
-            _REFUSAL.external_id, _REFUSAL.problem, _REFUSAL.payload_bytes, _REFUSAL.body,
-        )
-        .where(
-            _REFUSAL.refusal_offset > after, _REFUSAL.refusal_offset <= end,
-            _REFUSAL.key_id.in_(keys),
-        )
-        .order_by(_REFUSAL.refusal_offset)
-    )  # fmt: skip
+def _refusals(sender: Sender, provider: str | None) -> sa.Select[Any]:
+    chosen = sa.select(
+        _REFUSAL.refusal_offset, _REFUSAL.received_at, _REFUSAL.provider_identifier,
+        _REFUSAL.external_id, _REFUSAL.problem, _REFUSAL.payload_bytes, _REFUSAL.body,
+    ).order_by(_REFUSAL.refusal_offset)  # fmt: skip
     if provider is not None:
         chosen = chosen.where(_REFUSAL.provider_identifier == provider)
     if sender.providers is None:

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from ingest_api.answers import revision_tag
 from ingest_api.archive import Wanted
-from ingest_api.dependencies import archive_of, door_of, header, reader_of
+from ingest_api.dependencies import door_of, header, own_reader
 from ingest_api.openapi_reading import (
     CHANGES_OPERATION,
     DEFAULT_LIMIT,
@@ -42,16 +42,16 @@ async def list_listings(request: Request) -> Response:
     To reconcile, compare `contentHash` with that of your own copy. Pages are ordered by
     providerIdentifier and externalId; one may hold fewer than `limit` when its listings are large.
     """
-    reader = reader_of(request)
+    visit = await own_reader(request)
     query = _query(request, "fields", "cursor", "limit", "providerIdentifier")
     fields = query.names("fields", LIST_FIELDS, DEFAULT_FIELDS)
     cursor = query.matched("cursor", CURSOR, MOST_CURSOR, "must be a nextCursor as it was given")
     limit = query.integer("limit", DEFAULT_LIMIT, 1, MOST_LISTINGS)
     provider = query.text("providerIdentifier")
     query.expect_valid()
-    archive, place = archive_of(request), None if cursor is None else place_of(cursor)
+    archive, place = visit.place.archive, None if cursor is None else place_of(cursor)
     return await archive.run(
-        lambda: _answered(archive.page(reader, provider, fields, place, limit))
+        lambda: _answered(archive.page(visit.sender, provider, fields, place, limit))
     )
 
 
@@ -66,17 +66,17 @@ async def get_listing(request: Request) -> Response:
 
     `identifier` is `providerIdentifier:externalId`, percent-encoded.
     """
-    reader = reader_of(request)
+    visit = await own_reader(request)
     _query(request).expect_valid()
-    archive, now = archive_of(request), door_of(request).clock()
+    archive, now = visit.place.archive, door_of(request).clock()
     provider, _, external_id = request.path_params["identifier"].partition(":")
-    row = await archive.run(archive.find, reader, provider, external_id)
+    row = await archive.run(archive.find, visit.sender, provider, external_id)
     if row is None:
         raise RefusedError(NO_SUCH_LISTING)
     headers = {"ETag": revision_tag(row.revision)} | PRIVATE
     if is_known(header(request, b"if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    return _answered(await archive.run(archive.describe, reader, row, now), headers)
+    return _answered(await archive.run(archive.describe, visit.sender, row, now), headers)
 
 
 @router.get(
@@ -87,10 +87,10 @@ async def get_listing(request: Request) -> Response:
 )
 async def get_event(request: Request) -> Response:
     """See what became of one of your posts, stage by stage, up to its publication."""
-    reader = reader_of(request)
+    visit = await own_reader(request)
     _query(request).expect_valid()
-    archive, now = archive_of(request), door_of(request).clock()
-    answer = await archive.run(archive.event, reader, request.path_params["event_id"], now)
+    archive, now = visit.place.archive, door_of(request).clock()
+    answer = await archive.run(archive.event, visit.sender, request.path_params["event_id"], now)
     if answer is None:
         raise RefusedError(NO_SUCH_EVENT)
     return _answered(answer)
@@ -108,10 +108,10 @@ async def list_changes(request: Request) -> Response:
     Begin with 0, go on with `next`; any number may be read again later. With a zone, changes come
     once the market knows where they are.
     """
-    reader = reader_of(request)
+    visit = await own_reader(request)
     wanted = _wanted(request, MOST_CHANGES, "zone")
-    archive = archive_of(request)
-    page = await archive.run(archive.changes, reader, wanted)
+    archive = visit.place.archive
+    page = await archive.run(archive.changes, visit.sender, wanted)
     if page is None:
         raise RefusedError(NO_SUCH_ZONE)
     return _answered(page)
@@ -125,10 +125,10 @@ async def list_changes(request: Request) -> Response:
 )
 async def list_refusals(request: Request) -> Response:
     """List your refused bodies with the reasons, oldest first, since a number."""
-    reader = reader_of(request)
+    visit = await own_reader(request)
     wanted = _wanted(request, MOST_REFUSALS)
-    archive = archive_of(request)
-    return _answered(await archive.run(archive.refusals, reader, wanted))
+    archive = visit.place.archive
+    return _answered(await archive.run(archive.refusals, visit.sender, wanted))
 
 
 PRIVATE = {"Cache-Control": "private, no-cache"}

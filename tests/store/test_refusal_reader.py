@@ -25,7 +25,7 @@ def test_pages_go_on_past_what_others_had_refused(
         body = RefusedBody(("invalid_json",), PROBLEM, b"{")
         journal.do(Work(who, refused=[body]))
     monkeypatch.setattr(store.refusal_reader, "SCANNED", 2)
-    reader, pages, after, more = RefusalReader(engine, engine), [], 0, True
+    reader, pages, after, more = RefusalReader(engine), [], 0, True
     while more:
         page = reader.page(sender, None, after, 10)
         pages.append([row.refusal_offset for row in page.rows])
@@ -36,3 +36,12 @@ def test_pages_go_on_past_what_others_had_refused(
     full = reader.page(sender, None, 5, 1)
     assert (full.next, full.more) == (6, True)
     assert reader.page(sender, None, 90, 1).next == 90
+
+
+def test_in_a_sandbox_everything_is_the_partners(
+    settings: Settings, journal: Journal, sender: Sender
+) -> None:
+    journal.do(Work(sender, refused=[RefusedBody(("invalid_json",), PROBLEM, b"{")]))
+    engine = open_journal_database(settings)
+    other_key = Sender(77, 1, None)
+    assert len(RefusalReader(engine, is_sandbox=True).page(other_key, None, 0, 9).rows) == 1
