@@ -12,11 +12,11 @@ import sqlalchemy as sa
 
 from flows.steps.reference import load_packaged
 from flows.steps.worker import start_worker
-from store.database import open_warehouse_reader, reading
-from store.journal import Journal, open_journal
-from store.keys import find_key
+from store.audit import COMMAND_LINE
+from store.database import open_warehouse_reader, reading, writing
+from store.keys import KeyWish, issue_key
 from store.raw_lake import RawLake
-from store.shapes.posts import Post, Sender
+from store.shapes.vocabulary import Environment
 from store.tables.journal import ingest_batches, ingest_listings
 from store.tables.warehouse import core_listing_places, core_listings
 from tests.ingest_api.conftest import LISTINGS, Api, problem_of
@@ -53,20 +53,18 @@ def pages(api: Api, key: str, **asked: Any) -> list[list[Listing]]:
             return found
 
 
-def sender_of(api: Api, key: str) -> Sender:
-    with reading(api.engine) as connection:
-        record = find_key(connection, key, datetime.now(UTC))
-    assert record is not None
-    return Sender(record.key_id, record.partner_id, record.providers)
+def delete(api: Api, key: str, listing: Listing, reason: str) -> None:
+    path = listing_path(f"{listing['providerIdentifier']}:{listing['externalId']}")
+    answer = api.client.delete(path, headers={"X-API-Key": key}, params={"reason": reason})
+    assert answer.status_code == 204
 
 
-def delete(api: Api, key: str, listing: Listing, reason: str = "sold") -> None:
-    journal: Journal = open_journal(api.settings)
-    provider, external_id = listing["providerIdentifier"], listing["externalId"]
-    status = json.dumps({"status": reason}).encode()
-    post = Post(provider, external_id, status, json.dumps(listing).encode(), deletion=reason)
-    journal.submit(sender_of(api, key), [post])
-    journal.close()
+def sandbox_key(api: Api, partner: str) -> str:
+    wish = KeyWish(
+        partner=partner, permissions=("publish.estates",), environment=Environment.SANDBOX
+    )
+    with writing(api.engine) as connection:
+        return issue_key(connection, wish, COMMAND_LINE, datetime.now(UTC)).key
 
 
 def refresh(api: Api) -> None:
@@ -469,6 +467,30 @@ def zones_of(api: Api, key: str, external_id: str) -> list[str]:
     return [zone for zone in row if zone is not None]
 
 
+# -- sandboxes ------------------------------------------------------------------------------
+
+
+def test_a_sandbox_is_read_back_apart_and_plays_what_may_happen(api: Api, listing: Listing) -> None:
+    partner = f"sandbox of {listing['providerIdentifier']}"
+    live, sandbox = api.make_key(partner), sandbox_key(api, partner)
+    api.post(live, listing)
+    posted = api.post(sandbox, listing | {"externalId": "test-fail-geocode", "imageUrls": []})
+    path, event = posted.headers["location"], f"{EVENTS}/{posted.json()['eventId']}"
+    report = get(api, sandbox, event).json()
+    assert report["stages"]["geocoded"]["state"] == "failed"
+    assert report["stages"]["published"]["state"] == "done"
+    assert [each["code"] for each in report["messages"]] == ["place_unknown"]
+    assert get(api, sandbox, path).json()["stages"] == report["stages"]
+    assert get(api, live, path).status_code == 404
+    assert get(api, live, event).status_code == 404
+    api.post(sandbox, b"{")
+    for key, count in ((sandbox, 1), (live, 0)):
+        assert len(page_of(api, key, REFUSALS)["refusals"]) == count
+        (shown,) = page_of(api, key, LISTINGS, fields="externalId")["items"]
+        assert (shown["externalId"] == "test-fail-geocode") is bool(count)
+        assert len(page_of(api, key, CHANGES)["changes"]) == 1
+
+
 # -- who may, and how it is asked -----------------------------------------------------------
 
 ALL = [LISTINGS, f"{LISTINGS}/p:x", f"{EVENTS}/{'0' * 28}", CHANGES, REFUSALS]
@@ -537,6 +559,6 @@ def test_reading_does_not_change_which_methods_a_path_answers(api: Api) -> None:
     key = api.make_key()
     answer = api.client.put(f"{LISTINGS}/bulk", headers={"X-API-Key": key})
     assert problem_of(answer) == (405, "method_not_allowed")
-    assert answer.headers["allow"] == "GET, POST"
+    assert answer.headers["allow"] == "DELETE, GET, POST"
     answer = api.client.put(LISTINGS, headers={"X-API-Key": key})
     assert answer.headers["allow"] == "GET, POST"
