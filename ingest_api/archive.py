@@ -36,7 +36,7 @@ from ingest_api.reading_answers import (
 from ingest_api.sandbox_report import sandbox_report
 from store.change_reader import Change, ChangeReader, Zone, open_zone
 from store.database import open_warehouse_reader, reading
-from store.event_reader import EventReader, Revision
+from store.event_reader import EventReader, Origin, Revision
 from store.home import HomeError
 from store.listing_reader import ListingReader, ListingRow, Place
 from store.provenance import field_sources
@@ -102,21 +102,19 @@ class Archive:
         """Return everything that is known of a listing."""
         document = msgspec.json.decode(row.document, type=dict[str, Any])
         listing = {name: told for name, told in document.items() if name not in PLATFORM_FIELDS}
-        made = Revision(row.event_offset, row.id, row.revision)
-        event_id = self._events.ids([made])[row.event_offset]
-        received_at = self._changes.received_at(row.provider_identifier, row.event_offset)
-        assert received_at is not None  # every revision has its change, by the same transaction
-        event = Received(*made, True, parse_instant(received_at))
+        origin = self._origin(row)
+        received_at = parse_instant(origin.received_at)
+        event = Received(origin.event_offset, row.id, row.revision, True, received_at)
         report = self._report(sender, event, row, now)
-        first = SourceAnswer(event_id, received_at)
+        first = SourceAnswer(origin.event_id, origin.received_at)
         return StoredListing(
             id=row.id,
             identifier=identifier(row.provider_identifier, row.external_id),
             revision=row.revision,
             status=row.status,
-            status_since=document["statusSince"],
+            status_since=document.get("statusSince", msgspec.UNSET),
             content_hash=content_hash(document),
-            event_id=event_id,
+            event_id=origin.event_id,
             listing=listing,
             sources=self._sources(row.id) if row.revision > 1 else _all_from(first, listing),
             stages=stages_answer(report),
@@ -145,7 +143,8 @@ class Archive:
         if projection.wants_event_id:
             ids = self._events.ids(made)
             for item, each in zip(items, made, strict=True):
-                item["eventId"] = ids[each.event_offset]
+                if each.event_offset in ids:
+                    item["eventId"] = ids[each.event_offset]
         return ListingPage(items, None if is_last_page or last is None else cursor_of(last))
 
     def event(self, sender: Sender, event_id: str, now: datetime) -> EventAnswer | None:
@@ -191,6 +190,19 @@ class Archive:
     def _own(self, sender: Sender, provider: str | None) -> list[str]:
         own = self._listings.providers(sender)
         return own if provider is None else [each for each in own if each == provider]
+
+    def _origin(self, row: ListingRow) -> Origin:
+        """Return the event that made the listing's revision. Raises LookupError for one that is
+        older than the register's memory and not loaded either.
+        """
+        received_at = self._changes.received_at(row.provider_identifier, row.event_offset)
+        if received_at is None:
+            loaded = self._events.loaded(row.id, row.revision)
+            if loaded is None:
+                raise LookupError(f"no event is known for revision {row.revision} of {row.id}")
+            return loaded
+        made = Revision(row.event_offset, row.id, row.revision)
+        return Origin(row.event_offset, self._events.ids([made])[row.event_offset], received_at)
 
     def _report(
         self, sender: Sender, event: Received, row: ListingRow, now: datetime

@@ -86,19 +86,20 @@ class StoredListing(msgspec.Struct, rename="camel"):
     """A listing as it is stored.
 
     sources: by field, as far as the market has read; stages: those of the newest revision's event.
-    deletedAt and deletionReason come with a deleted listing alone.
+    deletedAt and deletionReason come with a deleted listing alone, statusSince not with one that
+    has not moved since before it was kept.
     """
 
     id: int
     identifier: str
     revision: int
     status: str
-    status_since: str
     content_hash: str
     event_id: str
     listing: WireListing
     sources: dict[str, SourceAnswer]
     stages: StagesAnswer
+    status_since: str | UnsetType = UNSET
     deleted_at: str | UnsetType = UNSET
     deletion_reason: str | UnsetType = UNSET
 

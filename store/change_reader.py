@@ -6,7 +6,6 @@ For the reading side of a serving process, on a thread.
 import heapq
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -15,7 +14,7 @@ from sqlalchemy.engine import Engine
 from store.database import driver_reading, driver_sql, open_warehouse_reader
 from store.home import HomeError
 from store.settings import Settings
-from store.tables.columns import instant_text
+from store.tables.columns import text_of
 from store.tables.journal import ingest_changes, ingest_listings
 from store.tables.warehouse import core_listing_places, core_progress, core_zones
 
@@ -49,13 +48,13 @@ class ChangeReader:
         with driver_reading(self._engine) as driver:
             ranges = [driver.execute(self._after, (provider, offset)) for provider in providers]
             for row in heapq.merge(*ranges, key=_offset):
-                yield Change._make((*row[:6], bool(row[6]), _text(row[7])))
+                yield Change._make((*row[:6], bool(row[6]), text_of(row[7])))
 
     def received_at(self, provider: str, offset: int) -> str | None:
         """Return when the event that made a revision was received; None when it made none."""
         with driver_reading(self._engine) as driver:
             row = driver.execute(self._received, (provider, offset)).fetchone()
-        return None if row is None else _text(row[0])
+        return None if row is None else text_of(row[0])
 
 
 class Zone:
@@ -99,11 +98,6 @@ def open_zone(settings: Settings, zone_id: str) -> Iterator[Zone | None]:
 def _offset(row: Sequence[Any]) -> int:
     offset: int = row[0]
     return offset
-
-
-def _text(stored: str | datetime) -> str:
-    """Write an instant as the driver gives it: text on SQLite, an instant on PostgreSQL."""
-    return stored if isinstance(stored, str) else instant_text(stored)
 
 
 _CHANGE, _LISTING = ingest_changes.c, ingest_listings.c

@@ -14,6 +14,7 @@ from store.database import driver_reading, driver_sql, open_warehouse_reader
 from store.home import HomeError
 from store.settings import Settings
 from store.shapes.bodies import BodyCodec, EventRow
+from store.tables.columns import text_of
 from store.tables.journal import ingest_batches
 from store.tables.warehouse import core_listing_versions
 
@@ -33,6 +34,14 @@ class Revision(NamedTuple):
     event_offset: int
     listing_id: int
     revision: int
+
+
+class Origin(NamedTuple):
+    """The event that made a revision. received_at: the tables' text."""
+
+    event_offset: int
+    event_id: str
+    received_at: str
 
 
 class EventReader:
@@ -68,6 +77,19 @@ class EventReader:
                 found |= ids
                 left = {offset: each for offset, each in left.items() if offset not in ids}
         return found
+
+    def loaded(self, listing_id: int, revision: int) -> Origin | None:
+        """Return the event of a revision as the warehouse has it; None when it is not loaded.
+
+        For revisions of before the register knew the events that made them.
+        """
+        try:
+            warehouse = open_warehouse_reader(self._settings)
+        except HomeError:
+            return None
+        with driver_reading(warehouse) as driver:
+            row = driver.execute(self._find_version, (listing_id, revision)).fetchone()
+        return None if row is None else Origin(row[0], row[1], text_of(row[2]))
 
     def _in_journal(self, offset: int) -> EventRow | None:
         with driver_reading(self._engine) as driver:
@@ -121,6 +143,6 @@ _FIND_BATCH = (
     .limit(sa.literal_column("1"))
     .offset(sa.literal_column("0"))
 )
-_FIND_VERSION = sa.select(_VERSION.event_offset, _VERSION.event_id).where(
+_FIND_VERSION = sa.select(_VERSION.event_offset, _VERSION.event_id, _VERSION.recorded_at).where(
     _VERSION.id == sa.bindparam("listing"), _VERSION.revision == sa.bindparam("number")
 )

@@ -7,18 +7,22 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 import ingest_api.archive
 from ingest_api.archive import Archive, Wanted
 from ingest_api.projection import place_of
 from ingest_api.sandbox_report import SLOW_IMAGE
-from store.database import open_journal_database
+from store.database import open_journal_database, open_warehouse, warehouse_path, writing
 from store.home import Home
 from store.journal import Accepted, Journal, Sender
 from store.settings import Settings
+from store.tables.journal import ingest_changes, ingest_listings
+from store.tables.warehouse import core_listing_versions
 from tests.conftest import NOW
 from tests.listings import post
 from tests.store.test_change_reader import fill_warehouse
+from tests.store.test_event_reader import version
 
 
 @pytest.fixture
@@ -103,6 +107,24 @@ def test_the_sources_of_a_first_post_are_known_at_once(
     sources = archive.describe(sender, row, NOW).sources
     assert {"title", "status", "agent", "agent.name", "agent.phone"} <= sources.keys()
     assert {source.event_id for source in sources.values()} == {sent.event_id}
+
+
+def test_a_listing_older_than_the_registers_memory_is_read_by_what_is_loaded(
+    settings: Settings, archive: Archive, journal: Journal, sender: Sender
+) -> None:
+    sent = send(journal, sender, "a")
+    with writing(open_journal_database(settings)) as connection:
+        connection.execute(sa.delete(ingest_changes))
+        connection.execute(sa.update(ingest_listings).values(event_offset=0))
+    row = archive.find(sender, "my-crm", "a")
+    assert row is not None
+    with pytest.raises(LookupError, match="revision 1"):
+        archive.describe(sender, row, NOW)
+    with writing(open_warehouse(warehouse_path(Home(settings.home)))) as connection:
+        values = version(sent, sent.event_offset) | {"event_id": sent.event_id}
+        connection.execute(sa.insert(core_listing_versions).values(values))
+    assert archive.describe(sender, row, NOW).event_id == sent.event_id
+    assert archive.page(sender, None, ("id", "eventId"), None, 9).items == [{"id": sent.id}]
 
 
 def test_a_sandbox_plays_its_stages(settings: Settings, journal: Journal, sender: Sender) -> None:
