@@ -106,14 +106,12 @@ class Imo360:
         """
         query = urlencode({"snapshot": snapshot}) if snapshot is not None else ""
         for each, result in self._bulk_results(listings, query):
-            posted = Posted.of(result["data"]) if result["success"] else None
-            yield Item(each.index, each.identifier, posted, _problem(result))
+            yield Item(each.index, each.identifier, *_outcome(result, Posted.of))
 
     def dry_run_many(self, listings: Iterable[Listing]) -> Iterator[DryItem]:
         """Say what posting listings would do, and do nothing."""
         for each, result in self._bulk_results(listings, "dryRun=true"):
-            dry_run = DryRun.of(result["data"]) if result["success"] else None
-            yield DryItem(each.index, each.identifier, dry_run, _problem(result))
+            yield DryItem(each.index, each.identifier, *_outcome(result, DryRun.of))
 
     def read(self, identifier: str) -> Stored:
         """Return a listing as it is stored; identifier is `provider:externalId`."""
@@ -320,8 +318,16 @@ def _read(answer: Answer, of: Callable[[dict[str, Any]], Value]) -> Value:
         raise UnexpectedAnswerError(f"an answer of another form: {missing!r}") from missing
 
 
-def _problem(result: Told) -> Problem | None:
-    return None if result["success"] else Problem.of(result["error"])
+def _outcome(
+    result: Told, of: Callable[[dict[str, Any]], Value]
+) -> tuple[Value | None, Problem | None]:
+    """Return (what was done, None) or (None, why it was refused) of a bulk's item."""
+    try:
+        if result["success"]:
+            return of(result["data"]), None
+        return None, Problem.of(result["error"])
+    except (KeyError, TypeError, ValueError) as missing:
+        raise UnexpectedAnswerError(f"a result of another form: {missing!r}") from missing
 
 
 def _tag(revision: int | None) -> str | None:
