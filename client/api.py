@@ -11,6 +11,7 @@ away or busy (see client.transport). One object is for one thread.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlencode
@@ -27,7 +28,13 @@ from client.answers import (
     Stored,
 )
 from client.bulks import Encoded, body_of, bulks, dealt, encode, pair_of
-from client.errors import ConflictError, Problem, TooLargeError, UnexpectedAnswerError
+from client.errors import (
+    ConflictError,
+    Problem,
+    TooLargeError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
 from client.transport import PATIENCE_S, TIMEOUT_S, Answer, Transport
 
 ROOT = "/api/integration"
@@ -267,7 +274,7 @@ class SnapshotFeed:
             return
         if error is None:
             self.close()
-        elif not (isinstance(error, ConflictError) and error.code == HELD):
+        elif not isinstance(error, UnreachableError):
             self.abandon()
 
     def open(self) -> Snapshot:
@@ -286,7 +293,15 @@ class SnapshotFeed:
     def close(self, expected_count: int | None = None) -> Snapshot:
         """Withdraw what was not fed. expected_count: by default how many were fed here."""
         count = len(self._fed) if expected_count is None else expected_count
-        return self._moved("POST", "/close", encode({"expectedCount": count}))
+        path = f"{SNAPSHOTS}/{quote(self.id)}/close"
+        try:
+            answer = self._api.transport.send("POST", path, encode({"expectedCount": count}), JSON)
+        except ConflictError as refused:
+            if refused.code == HELD and self.snapshot is not None:
+                self.snapshot = replace(self.snapshot, state="held")
+            raise
+        self.snapshot = _read(answer, Snapshot.of)
+        return self.snapshot
 
     def confirm(self) -> Snapshot:
         """Close although the brake holds it."""
@@ -297,11 +312,6 @@ class SnapshotFeed:
         """Give it up; nothing is withdrawn."""
         self._api.transport.send("DELETE", f"{SNAPSHOTS}/{quote(self.id)}")
         self.snapshot = None
-
-    def _moved(self, method: str, step: str, body: bytes) -> Snapshot:
-        path = f"{SNAPSHOTS}/{quote(self.id)}{step}"
-        self.snapshot = _read(self._api.transport.send(method, path, body, JSON), Snapshot.of)
-        return self.snapshot
 
 
 def _object(answer: Answer) -> dict[str, Any]:
