@@ -81,7 +81,7 @@ def _csv(path: Path, file: IO[bytes], mapping: ImportMapping) -> Source:
     doubled = {name for name in columns if columns.count(name) > 1}
     if doubled:
         raise WrongUseError(f"{path}, line 1: two columns are called {min(doubled)!r}")
-    return Source(_csv_rows(reader, columns), columns, size, lambda: text.buffer.tell())
+    return Source(_csv_rows(reader, columns), columns, size, _position(text, file))
 
 
 def _csv_rows(reader: Any, columns: tuple[str, ...]) -> Iterator[Row]:
@@ -104,7 +104,7 @@ def _csv_rows(reader: Any, columns: tuple[str, ...]) -> Iterator[Row]:
 
 def _jsonl(path: Path, file: IO[bytes], mapping: ImportMapping) -> Source:
     text = _text(file, mapping)
-    return Source(_jsonl_rows(text), None, path.stat().st_size, lambda: text.buffer.tell())
+    return Source(_jsonl_rows(text), None, path.stat().st_size, _position(text, file))
 
 
 def _jsonl_rows(lines: TextIOWrapper) -> Iterator[Row]:
@@ -159,8 +159,15 @@ class _Counted:
                 yield Row(self.count, cells)
 
 
+def _position(text: TextIOWrapper, file: IO[bytes]) -> Callable[[], int]:
+    def position() -> int:
+        # Holds the text too: it would close the file when it is forgotten.
+        return 0 if text.closed else file.tell()
+
+    return position
+
+
 def _text(file: IO[bytes], mapping: ImportMapping) -> TextIOWrapper:
-    """Return the file as text. It closes the file when it is forgotten: positions hold it."""
     return TextIOWrapper(file, encoding=mapping.encoding, newline="")
 
 
