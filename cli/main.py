@@ -191,6 +191,36 @@ def import_file(
     raise typer.Exit(0 if is_whole else 1)
 
 
+@app.command(epilog="Example: imo360 conformance --base http://127.0.0.1:8360")
+def conformance(
+    base: Annotated[str, typer.Option(help="Address of the API.")],
+    key: KeyOption,
+    provider: Annotated[
+        str | None, typer.Option(help="Provider to use, for a key that may not claim a new one.")
+    ] = None,
+    admin_email: Annotated[
+        str | None, typer.Option(help="An admin, for the checks that need several keys.")
+    ] = None,
+    admin_password: Annotated[
+        str | None, typer.Option(envvar="IMO360_ADMIN_PASSWORD", hidden=True)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
+) -> None:
+    """Check an integration API: does it do what the documents say? Deletes what it makes."""
+    from cli.conformance import check_api
+    from client.conformance.subject import Admin
+    from client.errors import UnreachableError
+
+    given = admin_email is not None and admin_password is not None
+    admin = Admin(admin_email or "", admin_password or "") if given else None
+    try:
+        is_conformant = check_api(base, key, provider, admin, typer.echo, is_json=json)
+    except UnreachableError as away:
+        _say(f"imo360: {away}")
+        raise typer.Exit(1) from None
+    raise typer.Exit(0 if is_conformant else 1)
+
+
 @app.command(epilog="Example: imo360 digests")
 def digests(home: HomeOption = None) -> None:
     """Print the digest of each published table: equal digests, equal tables."""

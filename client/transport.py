@@ -9,6 +9,7 @@ server's fsync, and nothing has to be installed.
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -85,7 +86,7 @@ class Transport:
         headers: beside X-API-Key; None leaves one out. Raises UnreachableError, and ProblemError
         for a refusal.
         """
-        answer = self._send_patiently(method, path, body, headers or {})
+        answer = self.ask(method, path, body, headers)
         if answer.is_good():
             return answer
         raise problem_error(problem_of(answer), retry_after_s(answer))
@@ -97,7 +98,9 @@ class Transport:
         sent = {**self._headers, **(headers or {})}
         chosen = {name: value for name, value in sent.items() if value is not None}
         try:
-            self._connection.request(method, self._prefix + path, body, chosen)
+            # A server that refuses a body early may stop reading it: its answer is there.
+            with suppress(BrokenPipeError):
+                self._connection.request(method, self._prefix + path, body, chosen)
             response = self._connection.getresponse()
             content = response.read()
         except (OSError, HTTPException):
@@ -107,12 +110,16 @@ class Transport:
             response.status, {name.lower(): value for name, value in response.getheaders()}, content
         )
 
-    def _send_patiently(
-        self, method: str, path: str, body: bytes | None, headers: Headers
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, headers: Headers | None = None
     ) -> Answer:
+        """Return the answer whatever it says, tried again while the server is away or busy.
+
+        Raises UnreachableError.
+        """
         spent, pause = 0.0, FIRST_PAUSE_S
         while True:
-            seen = self._try(method, path, body, headers)
+            seen = self._try(method, path, body, headers or {})
             if isinstance(seen, Answer) and seen.status not in TRY_AGAIN:
                 return seen
             wanted = retry_after_s(seen) if isinstance(seen, Answer) else None

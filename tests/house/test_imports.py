@@ -67,6 +67,7 @@ PLANTED = [
 UPWARDS = {
     "floors-cli": ("cli.wrong_use", "cli.main"),
     "floors-client": ("client.bulks", "client.api"),
+    "floors-client-conformance": ("client.conformance.subject", "client.conformance.kit"),
     "floors-ingest_api": ("ingest_api.desk", "ingest_api.app"),
     "floors-explorer": ("explorer.problems", "explorer.app"),
     "floors-flows": ("flows.steps.publish", "flows.refresh_market"),

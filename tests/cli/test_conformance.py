@@ -1,0 +1,43 @@
+"""We pass our own conformance kit."""
+
+import json
+
+import pytest
+
+from tests.cli.conftest import Api, Call
+
+BOTH = ("publish.estates", "read.estates")
+
+
+def test_our_api_fails_no_check(api: Api, call: Call) -> None:
+    base = f"http://127.0.0.1:{api.port}"
+    done = call("conformance", "--base", base, "--key", api.make_key(permissions=BOTH), "--json")
+    report = json.loads(done.stdout)
+    failed = [
+        f"{check['name']}: expected {unmet['expected']}, came {unmet['came']}"
+        for check in report["checks"] if check["state"] == "failed"
+        for unmet in check["expectations"] if not unmet["met"]
+    ]  # fmt: skip
+    assert failed == []
+    assert report["passed"] >= 50
+    assert report["left"] == []
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--base", "nowhere", "--key", "k"], 2, "--base 'nowhere' is no address"),
+        (["--base", "{base}", "--key", "imo360_ak_x"], 2, "401 invalid_api_key"),
+        (["--base", "{base}"], 2, "--key"),
+    ],
+    ids=["no address", "a wrong key", "no key"],
+)
+def test_wrong_use_is_told(
+    api: Api, call: Call, arguments: list[str], code: int, said: str
+) -> None:
+    base = f"http://127.0.0.1:{api.port}"
+    done = call("conformance", *(each.replace("{base}", base) for each in arguments))
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
