@@ -141,12 +141,15 @@ def _outcome(subject: Subject, check: Check) -> tuple[State, str | None]:
 
 def _clean_up(subject: Subject) -> Iterator[str]:
     """Delete everything made; yield what is still there."""
-    for identifier in subject.made:
-        answer = subject.ask("DELETE", listing_path(identifier))
-        # 403: a provider that was never claimed, so nothing was made there.
-        if answer.status not in (204, 403, 404):
-            yield identifier
+    statuses = {
+        identifier: subject.ask("DELETE", listing_path(identifier)).status
+        for identifier in subject.made
+    }
     subject.made.clear()
+    # 403: a provider that was never claimed; 404: a listing that was refused. But an API that
+    # says so of every listing does not know DELETE.
+    gone = {204, 403, 404} if 204 in statuses.values() else {204, 403}
+    yield from (identifier for identifier, status in statuses.items() if status not in gone)
 
 
 def _told(result: Result) -> dict[str, Any]:

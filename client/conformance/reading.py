@@ -166,6 +166,9 @@ def an_unknown_reason_is_refused(api: Subject) -> None:
 
 def what_is_not_there_is_404(api: Subject) -> None:
     """Reading and deleting an unknown listing, and an unknown path, are 404 as problems."""
+    listing = api.listing()
+    api.posted(listing)
+    api.expect_equal("what is there", api.read(listing)["status"], "active")
     path = listing_path(f"{api.provider}:never-posted")
     for method, where in (("GET", path), ("DELETE", path), ("GET", f"{ROOT}/nowhere")):
         api.expect_problem(api.ask(method, where), 404, "not_found")

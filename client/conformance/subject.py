@@ -107,6 +107,12 @@ class Subject:
         self.expect_status(answer, 200)
         return self.object(answer)
 
+    def expect_never_stored(self, listing: Document) -> None:
+        """Expect that there is no such listing: it reads as 404, and a post creates it."""
+        answer = self.ask("GET", listing_path(self.identifier(listing)))
+        self.expect_problem(answer, 404, "not_found")
+        self.expect_equal("created by a post afterwards", self.posted(listing)["created"], True)
+
     def object(self, answer: Answer) -> Document:
         """Return an answer's JSON object."""
         try:
@@ -183,7 +189,7 @@ class Check:
 def checks(*runs: Run) -> tuple[Check, ...]:
     """Return checks by functions: their names, and the first lines of their docstrings."""
     return tuple(
-        Check(run.__name__.replace("_", "-"), (run.__doc__ or "").partition("\n")[0], run)
+        Check(run.__name__.replace("_", "-"), (run.__doc__ or "").strip().partition("\n")[0], run)
         for run in runs
     )
 
