@@ -199,7 +199,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A snapshot: open, held by its brake, closed or abandoned; the rest of it in `told`."""
+    """A snapshot. state: open, held (by its brake), confirmed, applied or abandoned."""
 
     id: str
     state: str

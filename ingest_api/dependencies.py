@@ -3,7 +3,6 @@
 Key and permission are judged before a byte of the body is read.
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,9 +20,6 @@ from store.shapes.vocabulary import Permission
 
 LOOK_AGAIN = timedelta(milliseconds=50)
 """How long a key counts as seen: at thousands of posts a second, a look per some hundred posts."""
-
-BODY_SECONDS = 30.0
-"""Longest time between two pieces of a body, and for the whole of a small one."""
 
 BODIES_BYTES = 256 * 1024 * 1024
 """Most bytes of bodies that are being received at one time, in this process."""
@@ -167,14 +163,7 @@ async def _receive_rest(request: Request, first: bytes, limit: int, what: str) -
 
 
 async def _next_message(request: Request) -> Message:
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            message = await request.receive()
-    except TimeoutError:
-        detail = f"Nothing came for {BODY_SECONDS:g} s."
-        raise RefusedError(
-            Refusal("request_timeout", detail, headers={"Connection": "close"})
-        ) from None
+    message = await request.receive()
     if message["type"] == "http.disconnect":
         raise RefusedError(Refusal("incomplete_body", "The connection was closed."))
     return message

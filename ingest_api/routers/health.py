@@ -3,14 +3,14 @@
 from fastapi import APIRouter, Request, Response
 
 from ingest_api.dependencies import door_of
-from ingest_api.openapi import READY_OPERATION
+from ingest_api.openapi import HEALTH_OPERATION, READY_OPERATION
 from ingest_api.problems import problem_response
 from ingest_api.reading import Refusal
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", summary="Whether the process lives")
+@router.get("/healthz", openapi_extra=HEALTH_OPERATION, summary="Whether the process lives")
 async def get_health() -> dict[str, str]:
     """Answer whenever the process can answer at all."""
     return {"status": "ok"}

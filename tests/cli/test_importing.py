@@ -202,7 +202,7 @@ def test_a_snapshot_is_fed_and_closed(importing: Importing, stand_in: StandIn) -
     importing.url = stand_in.base
     stand_in.lay(201, snapshot("open"))
     stand_in.lay(200, {"results": [posted(0), posted(1)]})
-    stand_in.lay(200, snapshot("closed"))
+    stand_in.lay(200, snapshot("applied"))
     done = importing.run(importing.file("id,title,price\n1,a,1\n2,b,2\n"), "--snapshot")
     assert done.returncode == 0, done
     assert "closed: what the file does not hold is withdrawn" in done.stdout

@@ -153,7 +153,7 @@ def test_a_snapshot_closes_with_what_was_fed(stand_in: StandIn) -> None:
     stand_in.lay(201, snapshot("open"))
     results = [{"index": n, "success": True, "data": posted("a")} for n in range(2)]
     stand_in.lay(200, {"results": results})
-    stand_in.lay(200, snapshot("closed"))
+    stand_in.lay(200, snapshot("applied"))
     with patient(stand_in).snapshot("crm", transaction="SALE") as feed:
         list(feed.feed([document("a", "crm"), document("a", "crm")]))
     opened, fed, closed = stand_in.seen
@@ -162,7 +162,7 @@ def test_a_snapshot_closes_with_what_was_fed(stand_in: StandIn) -> None:
     assert closed.path.endswith("/s1/close")
     assert json.loads(closed.body) == {"expectedCount": 1}
     assert feed.snapshot is not None
-    assert feed.snapshot.state == "closed"
+    assert feed.snapshot.state == "applied"
 
 
 def test_an_error_abandons_the_snapshot(stand_in: StandIn) -> None:
@@ -178,11 +178,11 @@ def test_an_error_abandons_the_snapshot(stand_in: StandIn) -> None:
 def test_a_held_snapshot_can_still_be_confirmed(stand_in: StandIn) -> None:
     stand_in.lay(201, snapshot("open"))
     stand_in.lay(409, {"status": 409, "code": "snapshot_held", "detail": "30 would vanish"})
-    stand_in.lay(200, snapshot("closed"))
+    stand_in.lay(200, snapshot("applied"))
     client = patient(stand_in)
     with pytest.raises(ConflictError, match="30 would vanish"), client.snapshot("crm") as feed:
         feed.close()
-    assert feed.confirm().state == "closed"
+    assert feed.confirm().state == "applied"
     assert [seen.path.rpartition("/")[2] for seen in stand_in.seen] == [
         "snapshots", "close", "confirm",
     ]  # fmt: skip
