@@ -33,7 +33,7 @@ class Call:
 
 def calls(text: str) -> Iterator[Call]:
     """Yield the calls in their order; a fence may hold several."""
-    for fence in re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+    for _language, fence in re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         for part in re.split(r"\n(?=curl )", fence):
             found = re.fullmatch(r"(curl .*?)\n# (\d{3}) ?(.*?)\s*", part, re.DOTALL)
             if part.startswith("curl "):
