@@ -99,7 +99,7 @@ class Transport:
         chosen = {name: value for name, value in sent.items() if value is not None}
         try:
             # A server that refuses a body early may stop reading it: its answer is there.
-            with suppress(BrokenPipeError):
+            with suppress(BrokenPipeError, ConnectionResetError):
                 self._connection.request(method, self._prefix + path, body, chosen)
             response = self._connection.getresponse()
             content = response.read()

@@ -5,7 +5,7 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client.canonical import as_stored, canonical_json, content_hash
@@ -14,7 +14,8 @@ from tests.ingest_api.conftest import Api
 from tests.store.shapes.test_content_hash import SAMPLES, VALUES
 
 
-@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), VALUES))
+@settings(max_examples=50)
+@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), VALUES, max_size=8))
 def test_the_clients_hash_is_the_servers(document: dict[str, Any]) -> None:
     assert canonical_json(document) == server.canonical_json(document)
     assert content_hash(document) == server.content_hash(document)

@@ -1,6 +1,7 @@
 """Patience: what is tried again, how long, and what is raised in the end."""
 
 import socket
+import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -124,6 +125,27 @@ def test_headers_and_prefix_are_sent(stand_in: StandIn) -> None:
     assert seen.path == "/behind/x"
     assert (seen.headers["x-api-key"], seen.headers["x-more"]) == ("the-key", "1")
     assert "if-match" not in seen.headers
+
+
+def test_a_body_that_is_refused_before_it_is_read_has_its_answer() -> None:
+    refusal = b'{"status": 413, "code": "too_large", "detail": "Send less.", "limit": 9}'
+    head = f"HTTP/1.1 413 Too Large\r\nContent-Length: {len(refusal)}\r\n\r\n".encode()
+
+    def refuse(door: socket.socket) -> None:
+        connection, _ = door.accept()
+        with connection:
+            connection.recv(1_000)
+            connection.sendall(head + refusal)
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        thread = threading.Thread(target=refuse, args=(door,))
+        thread.start()
+        sender = Transport(f"http://127.0.0.1:{door.getsockname()[1]}", "k", patience_s=0)
+        with pytest.raises(TooLargeError) as refused:
+            sender.send("POST", "/x", b"x" * 16 * 2**20)
+        sender.close()
+        thread.join()
+    assert refused.value.problem.limit == 9
 
 
 def test_an_address_that_is_none_is_refused() -> None:
