@@ -211,7 +211,10 @@ async def delete_listing(counter: Counter, sender: Sender, post: Post) -> Taken 
         (verdict,) = await counter.desk.submit(Work(sender, (post,)))
     except JournalClosedError:
         return CLOSED
-    return _outcome(Understood(post, ()), verdict)
+    outcome = _outcome(Understood(post, ()), verdict)
+    if isinstance(outcome, Refusal) and outcome.code == "provider_not_owned":
+        return NOT_FOUND  # the same as for a listing that nobody has
+    return outcome
 
 
 async def keep_refused(

@@ -8,7 +8,8 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from ingest_api.answers import BulkAnswer, ListingAnswer
+from ingest_api.answers import BulkAnswer, DryRunAnswer, ItemAnswer, ListingAnswer
+from ingest_api.openapi_changes import IF_MATCH, change_schemas
 from ingest_api.openapi_parts import (
     COUNT,
     KEY_PROBLEMS,
@@ -18,6 +19,7 @@ from ingest_api.openapi_parts import (
     header,
     json_answer,
     json_body,
+    json_content,
     list_of,
     parameter,
     ref,
@@ -33,6 +35,8 @@ from store.shapes.wire import (
     MAX_BULK_BYTES,
     MAX_BULK_ITEMS,
     MAX_LISTING_BYTES,
+    MAX_NDJSON_BYTES,
+    MAX_NDJSON_LINES,
     REQUIRED_ON_CREATE,
     REQUIRED_ON_UPDATE,
     WIRE_VERSION,
@@ -52,6 +56,7 @@ ABOUT = (
 TAGS = {
     "listings": "Post listings, one or many; the same pair of providerIdentifier and externalId "
     "is always the same listing.",
+    "snapshots": "Whole inventories: what a snapshot does not hold is withdrawn when it is closed.",
     "reference": "What may be posted and what the answers' codes mean.",
     "health": "For supervisors; no key is needed.",
 }
@@ -62,35 +67,64 @@ FIRST_POST = {name: _EXAMPLE[name] for name in (*REQUIRED_ON_CREATE, "rooms", "t
 MARK_AS_SOLD = {name: _EXAMPLE[name] for name in REQUIRED_ON_UPDATE} | {"status": "sold"}
 
 
+_DRY_RUN = parameter(
+    "query", "dryRun", "`true`: say what it would come to, and store nothing.",
+    {"type": "string", "enum": ["true", "false"], "default": "false"},
+)  # fmt: skip
+_SNAPSHOT = parameter("query", "snapshot", "The open snapshot that these listings belong to.")
+_IDEMPOTENCY_KEY = parameter(
+    "header", "Idempotency-Key",
+    "For a day, the same request under the same key gets the same answer, byte for byte.",
+    {"type": "string", "minLength": 1, "maxLength": 255},
+)  # fmt: skip
+_REPLAYED = {
+    "Idempotency-Replayed": {
+        "description": "`true` when the answer is the one that was kept.", "schema": TEXT
+    }
+}  # fmt: skip
+
+
 def _taken(told: str) -> Operation:
     location = header("The listing's address.", {"type": "string", "format": "uri-reference"})
-    return json_answer(told, ref("ListingAnswer"), {"Location": location})
+    headers = {"Location": location, "ETag": header("The revision that is stored."), **_REPLAYED}
+    return json_answer(told, ref("ListingAnswer"), headers)
+
+
+def _taken_or_tried(told: str) -> Operation:
+    answer = _taken(told)
+    for told_header in answer["headers"].values():
+        told_header.pop("required", None)  # a dry run has none of them
+    answer["content"] = json_content({"anyOf": [ref("ListingAnswer"), ref("DryRunAnswer")]})
+    return answer
 
 
 LISTING_OPERATION: Operation = {
     "security": SECURITY,
+    "parameters": [_DRY_RUN, IF_MATCH, _IDEMPOTENCY_KEY],
     "requestBody": json_body(
         ref("Listing"),
         f"At most {MAX_LISTING_BYTES} bytes.",
         {"First post": FIRST_POST, "Mark as sold": MARK_AS_SOLD},
     ),
     "responses": {
-        "200": _taken("The listing was known; see `changed`."),
+        "200": _taken_or_tried("The listing was known; see `changed`. Or a dry run."),
         "201": _taken("The listing is new."),
-        **problem_responses(POST_PROBLEMS),
+        **problem_responses((*POST_PROBLEMS, "precondition_failed", "idempotency_key_reused")),
     },
 }
 
+_LINES = {"schema": TEXT | {"description": "Lines of JSON, each a listing or what became of it."}}
 BULK_OPERATION: Operation = {
     "security": SECURITY,
+    "parameters": [_DRY_RUN, _SNAPSHOT, _IDEMPOTENCY_KEY],
     "requestBody": json_body(
         ref("Bulk"),
         f"At most {MAX_BULK_BYTES} bytes; each item at most {MAX_LISTING_BYTES}.",
         {"Two listings": {"items": [FIRST_POST, FIRST_POST | {"externalId": "listing-457"}]}},
     ),
     "responses": {
-        "200": json_answer("See each item's `success`.", ref("BulkAnswer")),
-        **problem_responses((*POST_PROBLEMS, "too_many_items")),
+        "200": json_answer("See each item's `success`.", ref("BulkAnswer"), _REPLAYED),
+        **problem_responses((*POST_PROBLEMS, "too_many_items", "idempotency_key_reused")),
     },
 }
 
@@ -112,6 +146,13 @@ READY_OPERATION: Operation = {
     "security": OPEN_SECURITY,
     "responses": problem_responses(("not_ready",)),
 }
+
+
+BULK_OPERATION["requestBody"]["content"]["application/x-ndjson"] = _LINES
+BULK_OPERATION["requestBody"]["description"] += (
+    f" As lines, at most {MAX_NDJSON_BYTES} bytes and {MAX_NDJSON_LINES} lines."
+)
+BULK_OPERATION["responses"]["200"]["content"]["application/x-ndjson"] = _LINES
 
 
 def describe(app: FastAPI) -> Operation:
@@ -142,9 +183,15 @@ def describe(app: FastAPI) -> Operation:
 
 
 def _schemas() -> Operation:
-    answers = (ListingAnswer, BulkAnswer, Problem)
+    answers = (ListingAnswer, BulkAnswer, DryRunAnswer, ItemAnswer, Problem)
     _, answered = msgspec.json.schema_components(answers, ref_template=_SCHEMAS + "{name}")
-    return {"Listing": listing_schema(), "Bulk": _bulk(), **_reference_schemas(), **answered}
+    return {
+        "Listing": listing_schema(),
+        "Bulk": _bulk(),
+        **_reference_schemas(),
+        **change_schemas(),
+        **answered,
+    }
 
 
 def _bulk() -> Schema:

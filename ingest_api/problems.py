@@ -24,6 +24,7 @@ LOG = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 LISTINGS_PATH = "/api/integration/estates"
+SNAPSHOTS_PATH = "/api/integration/snapshots"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ async def answer_refused(request: Request, error: Exception) -> Response:
     """Answer what a dependency or router refused."""
     assert isinstance(error, RefusedError)
     # The route's own path, never the request's: that one is input.
-    return problem_response(error.refusal, getattr(request.scope.get("route"), "path", None))
+    return problem_response(error.refusal, getattr(request.scope.get("route"), "path_format", None))
 
 
 async def answer_http_exception(request: Request, error: Exception) -> Response:

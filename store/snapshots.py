@@ -1,4 +1,4 @@
-"""Snapshots: a provider's whole inventory, sent listing by listing, that withdraws what was not sent.
+"""Snapshots: a provider's whole inventory, sent listing by listing.
 
 Only closing withdraws, and what closing would withdraw is found first and judged by whoever asks.
 Functions that take a turn run inside the journal's transaction; `find_missing` reads beside it, and

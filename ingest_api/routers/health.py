@@ -19,7 +19,7 @@ async def get_health() -> dict[str, str]:
 @router.get("/readyz", openapi_extra=READY_OPERATION, summary="Whether posts can be taken")
 async def get_readiness(request: Request) -> Response:
     """Answer 200 while the journal takes posts, else 503."""
-    if door_of(request).desk.healthy:
+    if door_of(request).main.desk.healthy:
         return Response(b'{"status":"ready"}', media_type="application/json")
     refusal = Refusal("not_ready", "The journal takes no posts: see the server's log.")
     return problem_response(refusal, "/readyz")
