@@ -252,7 +252,9 @@ class SnapshotFeed:
 
     Leaving the block closes the snapshot with the number of listings fed; an error inside it
     abandons the snapshot, which withdraws nothing. ConflictError with the code `snapshot_held`
-    means that unusually many would be withdrawn: look, then `confirm` or `abandon`.
+    means that unusually many would be withdrawn: look, then `confirm` or `abandon`. With
+    `snapshot_incomplete` a listing was refused: it may still be on offer, so mend it and feed it
+    again, or `close` with the number that was accepted.
     """
 
     def __init__(self, api: Imo360, scope: Told) -> None:

@@ -209,6 +209,15 @@ def test_a_snapshot_is_fed_and_closed(importing: Importing, stand_in: StandIn) -
     assert json.loads(stand_in.seen[2].body) == {"expectedCount": 2}
 
 
+def test_a_snapshot_withdraws_what_the_file_lacks(importing: Importing) -> None:
+    assert importing.run(importing.file("id,title,price\n1,a,1\n2,b,2\n")).returncode == 0
+    done = importing.run(importing.file("id,title,price\n2,b,2\n3,c,3\n"), "--snapshot")
+    assert done.returncode == 0, done
+    stored = [importing.api.stored(importing.provider, name) for name in "123"]
+    statuses = [each["status"] for each in stored if each is not None]
+    assert statuses == ["withdrawn", "active", "active"]
+
+
 def test_a_refused_row_keeps_a_snapshot_from_closing(
     importing: Importing, stand_in: StandIn
 ) -> None:
