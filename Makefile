@@ -44,8 +44,7 @@ test: check  ## everything CI runs: check, the fast tests, then the slow ones
 
 .node-contract/.installed: tests/contract/package.json tests/contract/package-lock.json
 	rm -rf .node-contract && mkdir .node-contract
-	if command -v npm >/dev/null; then cp $^ .node-contract && cd .node-contract && npm ci --ignore-scripts --no-audit --no-fund; fi
-	@touch $@
+	if command -v npm >/dev/null; then cp $^ .node-contract && cd .node-contract && npm ci --ignore-scripts --no-audit --no-fund && touch .installed; fi
 
 contract: setup .venv-contract/.installed .node-contract/.installed  ## hold the OpenAPI document, generated clients and the API against each other
 	$(BIN)/python -m tests.contract

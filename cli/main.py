@@ -12,6 +12,8 @@ from typing import Annotated
 
 import typer
 
+from cli.admin_commands import admin_app
+from cli.key_commands import keys_app
 from cli.options import HomeOption, KeyOption, settings_for
 
 app = typer.Typer(
@@ -22,10 +24,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-keys_app = typer.Typer(help="API keys of partners.", no_args_is_help=True)
 zones_app = typer.Typer(help="Zones of places.", no_args_is_help=True)
 rates_app = typer.Typer(help="Euro rates.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+app.add_typer(admin_app, name="admin")
 app.add_typer(zones_app, name="zones")
 app.add_typer(rates_app, name="rates")
 
@@ -254,44 +256,6 @@ def digests(home: HomeOption = None) -> None:
     expect_current(settings)
     for name, value in published_digests(open_warehouse_reader(settings)).items():
         typer.echo(f"{value}  {name}")
-
-
-@keys_app.command(
-    "create", epilog='Example: imo360 keys create --partner "My CRM" --permission publish.estates'
-)
-def create_key(
-    partner: Annotated[str, typer.Option(help="Company that will hold the key.")],
-    permission: Annotated[list[str], typer.Option(help="May be given several times.")],
-    provider: Annotated[
-        list[str] | None, typer.Option(help="Bind to these providers; any free one without.")
-    ] = None,
-    expires_at: Annotated[
-        str | None, typer.Option(help="RFC 3339 instant from which the key is refused.")
-    ] = None,
-    home: HomeOption = None,
-) -> None:
-    """Make an API key and print it; it is not shown again."""
-    from cli.keys import make_key
-    from cli.starting import start_home
-
-    settings = settings_for(home)
-    start_home(settings)
-    typer.echo(make_key(settings, partner, permission, provider, expires_at, _now()))
-
-
-@keys_app.command("revoke", epilog="Example: imo360 keys revoke imo360_ak_...")
-def revoke_key(
-    key: Annotated[str, typer.Argument(help="The key, or its lookup part.")],
-    home: HomeOption = None,
-) -> None:
-    """End a key with the next request."""
-    from cli.keys import end_key
-    from store.schema import expect_current
-
-    settings = settings_for(home)
-    expect_current(settings)
-    end_key(settings, key, _now())
-    _say("revoked")
 
 
 @zones_app.command("load", epilog="Example: imo360 zones load my-zones.geojson")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -20,6 +21,10 @@ KeyOption = Annotated[
 ]
 
 STDERR = Console(stderr=True, highlight=False)
+
+
+COMMANDS_ALONE = {"admin_password"}
+"""Settings that no child process needs."""
 
 
 def settings_for(home: Path | None, **overrides: Any) -> Settings:
@@ -39,11 +44,14 @@ def progress_bars() -> Progress:
 
 def environment_for(settings: Settings) -> dict[str, str]:
     """Return the environment of a child process that shall see these settings."""
-    given = {f"IMO360_{name.upper()}": _text(value) for name, value in settings}
+    given = {f"IMO360_{name.upper()}": _text(value) for name, value in settings
+             if name not in COMMANDS_ALONE}  # fmt: skip
     return {**os.environ, **{name: value for name, value in given.items() if value is not None}}
 
 
 def _text(value: Any) -> str | None:
     if value is None:
         return None
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
     return ",".join(sorted(value)) if isinstance(value, frozenset) else str(value)

@@ -26,6 +26,7 @@ from ingest_api.short_way import ShortWay
 from store.home import Home
 from store.schema import expect_current
 from store.settings import Settings
+from store.signing_secret import expect_safe
 
 LOG = logging.getLogger("imo360.serve")
 
@@ -56,12 +57,14 @@ def _is_explorers(path: str) -> bool:
 
 def serve_alone(settings: Settings, workers: int = 1) -> int:
     """Serve until SIGINT or SIGTERM; return the exit code."""
+    expect_safe(settings)
     start_if_new(settings)
     return _serve(settings, [Child(settings, ["seal"])], workers)
 
 
 def bring_up(settings: Settings, *, with_prefect: bool) -> int:
     """Serve, seal and refresh until SIGINT or SIGTERM; return the exit code."""
+    expect_safe(settings)
     start_if_new(settings)
     parts: list[Any] = [Child(settings, ["seal"])]
     if with_prefect:

@@ -59,12 +59,16 @@ class Taken:
 Outcome = Taken | Refusal
 
 
+Reader = Callable[[bytes, datetime], Understood | Refusal]
+
+
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """Where posts are accepted: the way into the journal, and who owns what."""
+    """Where posts are accepted: the way into the journal, who owns what, how bodies are read."""
 
     desk: Desk
     owners: Owners
+    read: Reader = read_listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ async def accept_listing(
     wanted: Wanted = NOTHING_ELSE, reply: Callable[[Outcome], Answer] | None = None,
 ) -> Outcome | Kept:  # fmt: skip
     """Accept one posted listing; reply makes the answer that is kept when that was asked."""
-    read = read_listing(payload, now)
+    read = counter.read(payload, now)
     if isinstance(read, Refusal):
         outcome: Outcome | Kept = _whose(counter.owners, sender, read)
         calls = 1
@@ -150,7 +154,7 @@ async def _accept_chunks(
 ) -> list[Outcome]:
     chunks = []
     for start in range(0, len(items), CHUNK_POSTS):
-        reads = [read_listing(item, now) for item in items[start : start + CHUNK_POSTS]]
+        reads = [counter.read(item, now) for item in items[start : start + CHUNK_POSTS]]
         work = _bulk_work(sender, reads, wanted, None, calls=start == 0)
         chunks.append((reads, counter.desk.submit(work) if work.posts else None))
         await asyncio.sleep(0)
@@ -164,7 +168,7 @@ async def _accept_whole(
     counter: Counter, sender: Sender, items: Sequence[bytes], now: datetime, wanted: Wanted,
     reply: Callable[[list[Outcome]], Answer],
 ) -> list[Outcome] | Kept:  # fmt: skip
-    reads = [read_listing(item, now) for item in items]
+    reads = [counter.read(item, now) for item in items]
 
     def outcomes(verdicts: Sequence[Verdict | BaseException]) -> list[Outcome]:
         return _with_supersedes(_item_outcomes(counter.owners, sender, reads, verdicts))

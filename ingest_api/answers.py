@@ -1,17 +1,14 @@
 """What became of posts, as JSON: the single answer and the bulk's envelope."""
 
-from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from ingest_api.accept import Outcome, Taken
 from ingest_api.dry_run import Tried
-from ingest_api.problems import LISTINGS_PATH, Problem, problem, problem_answer
+from ingest_api.problems import Problem, problem
 from ingest_api.reading import Refusal
-from store.shapes.posts import Answer
 
 
 class WarningAnswer(msgspec.Struct, rename="camel"):
@@ -76,7 +73,7 @@ class ItemAnswer(msgspec.Struct):
 
     index: int
     success: bool
-    data: ListingAnswer | DryRunAnswer | UnsetType = UNSET
+    data: ListingAnswer | UnsetType = UNSET
     error: Problem | UnsetType = UNSET
 
 
@@ -87,6 +84,24 @@ class BulkAnswer(msgspec.Struct):
     succeeded: int
     failed: int
     results: list[ItemAnswer]
+
+
+class DryRunItem(msgspec.Struct):
+    """What one item of a bulk would come to: data when it would succeed, else error."""
+
+    index: int
+    success: bool
+    data: DryRunAnswer | UnsetType = UNSET
+    error: Problem | UnsetType = UNSET
+
+
+class DryRunBulk(msgspec.Struct):
+    """What a bulk would come to, item by item in the order sent."""
+
+    count: int
+    succeeded: int
+    failed: int
+    results: list[DryRunItem]
 
 
 encode = msgspec.json.Encoder().encode
@@ -109,72 +124,16 @@ def listing_answer(taken: Taken) -> ListingAnswer:
     )
 
 
-def bulk_answer(outcomes: Sequence[Tried | Outcome]) -> BulkAnswer:
-    """Return the answer of a bulk."""
-    results = [item_answer(index, outcome) for index, outcome in enumerate(outcomes)]
-    succeeded = sum(result.success for result in results)
-    return BulkAnswer(len(results), succeeded, len(results) - succeeded, results)
-
-
-def listing_reply(outcome: Outcome) -> Answer:
-    """Return the HTTP answer of one post."""
-    if not isinstance(outcome, Taken):
-        return problem_answer(outcome)
-    answer = listing_answer(outcome)
-    headers = {
-        "Location": f"{LISTINGS_PATH}/{quote(answer.identifier, safe=':')}",
-        "ETag": revision_tag(outcome.accepted.revision),
-    }
-    return Answer(201 if answer.created else 200, headers, encode(answer))
-
-
-def _warnings(taken: Taken) -> list[WarningAnswer]:
-    return [WarningAnswer(w.path, w.message, w.code) for w in taken.warnings]
-
-
-def bulk_reply(outcomes: Sequence[Tried | Outcome]) -> Answer:
-    """Return the HTTP answer of a bulk."""
-    return Answer(200, {}, encode(bulk_answer(outcomes)))
-
-
-def dry_run_reply(outcome: Tried | Outcome) -> Answer:
-    """Return the HTTP answer of a single dry run."""
-    if isinstance(outcome, Refusal):
-        return problem_answer(outcome)
-    assert isinstance(outcome, Tried)  # what was taken was tried
-    return Answer(200, {}, encode(dry_run_answer(outcome)))
-
-
-def dry_run_answer(tried: Tried) -> DryRunAnswer:
-    """Return the answer of a post that was tried."""
-    taken = tried.taken
-    accepted, shown = taken.accepted, tried.preview or {}
-    return DryRunAnswer(
-        dry_run=True,
-        id=None if accepted.created else accepted.id,
-        identifier=f"{accepted.provider_identifier}:{accepted.external_id}",
-        created=accepted.created,
-        changed=accepted.changed,
-        stale=accepted.stale,
-        status=accepted.status,
-        diff=[ChangeAnswer(each.field, each.before, each.after) for each in tried.changes],
-        record=shown.get("record"),
-        refusals=shown.get("refusals"),
-        zone=shown.get("zone"),
-        warnings=_warnings(taken),
-        supersedes_index=UNSET if taken.supersedes is None else taken.supersedes,
-    )
-
-
-def revision_tag(revision: int) -> str:
-    """Return the ETag of a listing's revision."""
-    return f'"r{revision}"'
-
-
-def item_answer(index: int, outcome: Tried | Outcome) -> ItemAnswer:
+def item_answer(index: int, outcome: Outcome) -> ItemAnswer:
     """Return the answer of one item of a bulk."""
-    if isinstance(outcome, Tried):
-        return ItemAnswer(index, True, data=dry_run_answer(outcome))
     if isinstance(outcome, Taken):
         return ItemAnswer(index, True, data=listing_answer(outcome))
     return ItemAnswer(index, False, error=problem(outcome))
+
+
+def dry_run_item(index: int, outcome: Tried | Outcome) -> DryRunItem:
+    """Return the answer of one item of a bulk's dry run."""
+    if isinstance(outcome, Refusal):
+        return DryRunItem(index, False, error=problem(outcome))
+    assert isinstance(outcome, Tried)  # what was taken was tried
+    return DryRunItem(index, True, data=dry_run_answer(outcome))

@@ -13,6 +13,8 @@ from starlette.exceptions import HTTPException
 
 from ingest_api.dependencies import Door, Inbox, RecentKeys
 from ingest_api.dry_run import Previewer
+from ingest_api.jwt_problems import TokenRefusedError, answer_token_refused
+from ingest_api.office import Office
 from ingest_api.openapi import describe
 from ingest_api.place import open_place
 from ingest_api.problems import (
@@ -21,8 +23,19 @@ from ingest_api.problems import (
     answer_invalid_request,
     answer_refused,
 )
+from ingest_api.rate_limits import RateLimits
 from ingest_api.reading import RefusedError
-from ingest_api.routers import deletion, estates, health, reference, snapshots
+from ingest_api.routers import (
+    authentication,
+    deletion,
+    estates,
+    health,
+    keys,
+    reference,
+    sandbox,
+    snapshots,
+)
+from ingest_api.sandboxes import Sandboxes
 from store.database import open_journal_database
 from store.keys import KeyReader
 from store.settings import Settings
@@ -51,12 +64,18 @@ def create_app(
         with ExitStack() as opened:
             engine = open_journal_database(settings)
             opened.callback(engine.dispose)
-            keys = KeyReader(engine)
-            opened.callback(keys.close)
-            place = open_place(settings, engine, keys, clock, previewer, opened)
-            app.state.door = Door(place, keys, RecentKeys(keys), clock, Inbox())
+            reader = KeyReader(engine)
+            opened.callback(reader.close)
+            place = open_place(settings, engine, reader, clock, previewer, opened)
+            sandboxes = Sandboxes(settings, clock, previewer)
+            limits = RateLimits(1 / settings.api_processes)
+            app.state.door = Door(
+                place, sandboxes, reader, RecentKeys(reader), clock, Inbox(), limits
+            )
+            app.state.office = Office(settings, engine, clock)
             opened.enter_context(_calm_collector())
             yield
+            await sandboxes.close()
             await place.close()
 
     app = FastAPIOffline(
@@ -72,9 +91,13 @@ def create_app(
     app.router.routes[:0] = estates.router.routes
     app.include_router(deletion.router)
     app.include_router(snapshots.router)
+    app.include_router(sandbox.router)
     app.include_router(reference.router)
+    app.include_router(authentication.router)
+    app.include_router(keys.router)
     app.include_router(health.router)
     app.add_exception_handler(RefusedError, answer_refused)
+    app.add_exception_handler(TokenRefusedError, answer_token_refused)
     app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_exception_handler(RequestValidationError, answer_invalid_request)
     app.add_exception_handler(Exception, answer_internal_error)

@@ -12,10 +12,13 @@ from fastapi import Depends, Request
 from starlette.types import Message
 
 from ingest_api.place import Place
+from ingest_api.rate_limits import Exceeding, RateLimits, Refused, rate_headers
+from ingest_api.raw_route import RATE_HEADERS
 from ingest_api.reading import Refusal, RefusedError, too_large
+from ingest_api.sandboxes import Sandboxes
 from store.keys import KeyReader, KeyRecord
 from store.shapes.posts import Sender
-from store.shapes.vocabulary import Permission
+from store.shapes.vocabulary import Environment, Permission
 
 LOOK_AGAIN = timedelta(milliseconds=50)
 """How long a key counts as seen: at thousands of posts a second, a look per some hundred posts."""
@@ -43,7 +46,15 @@ class RecentKeys:
             self._since = now
         if presented not in self._seen:
             self._seen[presented] = self._keys.find(presented, now)
-        return self._seen[presented]
+        record = self._seen[presented]
+        # A look cannot see an end that has come since.
+        if record is not None and record.state == "live" and now >= record.ends_at:
+            record = self._seen[presented] = self._keys.find(presented, now)
+        return record
+
+    def forget(self) -> None:
+        """Look anew for the next post: a key was changed here."""
+        self._seen.clear()
 
 
 class Inbox:
@@ -69,10 +80,21 @@ class Door:
     """What the running API holds: the way into the journal, the keys, the clock."""
 
     main: Place
+    sandboxes: Sandboxes
     keys: KeyReader
     recent_keys: RecentKeys
     clock: Callable[[], datetime]
     inbox: Inbox
+    limits: RateLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who calls, with which key, and the place that it is about."""
+
+    key: KeyRecord
+    sender: Sender
+    place: Place
 
 
 def door_of(request: Request) -> Door:
@@ -93,10 +115,31 @@ def _live(request: Request, keys: KeyReader | RecentKeys) -> KeyRecord:
     if record is None:
         raise RefusedError(Refusal("invalid_api_key", "No such key: is it complete?"))
     if record.state == "live":
+        if record.rate_per_minute is not None:
+            take_items(request, record, 0)
         return record
     if record.state == "expired":
         raise RefusedError(Refusal("expired_api_key", "Ask for a new key."))
     raise RefusedError(Refusal("revoked_api_key", "Ask for a new key."))
+
+
+def take_items(request: Request, key: KeyRecord, count: int) -> None:
+    """Take so many items of a key's rate, or raise RefusedError and take none.
+
+    Every answer to such a key tells how it stands; RawRoute adds the headers.
+    """
+    if key.rate_per_minute is None:
+        return
+    burst = key.rate_burst or key.rate_per_minute
+    door = door_of(request)
+    verdict = door.limits.take(key.key_id, key.rate_per_minute, burst, count, door.clock())
+    request.scope[RATE_HEADERS] = headers = rate_headers(verdict)
+    if isinstance(verdict, Refused):
+        detail = "Nothing was taken: send it again after Retry-After seconds."
+        raise RefusedError(Refusal("rate_limited", detail, headers=headers))
+    if isinstance(verdict, Exceeding):
+        detail = f"The key may send {burst} items at once: send it in parts."
+        raise RefusedError(Refusal("bulk_exceeds_rate", detail, limit=burst, headers=headers))
 
 
 async def _live_key(request: Request) -> KeyRecord:
@@ -107,21 +150,40 @@ async def _live_key(request: Request) -> KeyRecord:
 LiveKey = Annotated[KeyRecord, Depends(_live_key)]
 
 
-def poster(request: Request) -> tuple[Sender, Place]:
-    """Return who posts, and where to. Raises RefusedError like `sender_with`."""
-    return sender_with(request, Permission.PUBLISH_ESTATES), door_of(request).main
-
-
-def sender_with(request: Request, permission: Permission) -> Sender:
-    """Return who posts. Raises RefusedError unless the key is live and has the permission.
+async def poster(request: Request) -> Visit:
+    """Return who posts, and where to. Raises RefusedError unless the key may.
 
     By a recent look: whoever refuses the post afterwards calls `live_key` before answering.
     """
     key = _live(request, door_of(request).recent_keys)
-    if permission.value not in key.permissions:
-        detail = f"The key needs the permission {permission.value}."
-        raise RefusedError(Refusal("missing_permission", detail))
-    return Sender(key.key_id, key.partner_id, key.providers, address_of(request))
+    if Permission.PUBLISH_ESTATES.value not in key.permissions:
+        raise RefusedError(_missing(Permission.PUBLISH_ESTATES))
+    return await _visit(request, key)
+
+
+async def own_reader(request: Request) -> Visit:
+    """Return who reads its own back. Raises RefusedError unless the key may: whoever may write
+    may see what became of it."""
+    key = live_key(request)
+    if not key.permissions & MAY_READ_OWN:
+        raise RefusedError(_missing(Permission.READ_ESTATES))
+    return await _visit(request, key)
+
+
+MAY_READ_OWN = frozenset({Permission.READ_ESTATES.value, Permission.PUBLISH_ESTATES.value})
+
+
+async def _visit(request: Request, key: KeyRecord) -> Visit:
+    door = door_of(request)
+    sender = Sender(key.key_id, key.partner_id, key.providers, address_of(request))
+    if key.environment is Environment.LIVE:
+        return Visit(key, sender, door.main)
+    live_key(request)  # a sandbox's journal does not judge the key again
+    return Visit(key, sender, await door.sandboxes.place(key.partner_id))
+
+
+def _missing(permission: Permission) -> Refusal:
+    return Refusal("missing_permission", f"The key needs the permission {permission.value}.")
 
 
 def address_of(request: Request) -> str | None:

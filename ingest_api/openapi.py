@@ -8,7 +8,8 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from ingest_api.answers import BulkAnswer, DryRunAnswer, ItemAnswer, ListingAnswer
+from ingest_api.answers import BulkAnswer, DryRunAnswer, DryRunBulk, ListingAnswer
+from ingest_api.openapi_admin import SCHEME, admin_schemas
 from ingest_api.openapi_changes import IF_MATCH, change_schemas
 from ingest_api.openapi_parts import (
     COUNT,
@@ -44,7 +45,8 @@ from store.shapes.wire import (
 
 POST_PROBLEMS = (
     *KEY_PROBLEMS, "missing_permission", "provider_not_owned", "invalid_json", "incomplete_body",
-    "too_large", "unsupported_media_type", "validation_failed", "internal_error", "not_ready",
+    "too_large", "unsupported_media_type", "validation_failed", "rate_limited", "internal_error",
+    "not_ready",
 )  # fmt: skip
 
 ABOUT = (
@@ -57,6 +59,9 @@ TAGS = {
     "listings": "Post listings, one or many; the same pair of providerIdentifier and externalId "
     "is always the same listing.",
     "snapshots": "Whole inventories: what a snapshot does not hold is withdrawn when it is closed.",
+    "sandbox": "Your own place for trials: nothing of it reaches the market.",
+    "people": "Admins log in with e-mail and password.",
+    "keys": "Admins make, change and end API keys, and see how they are used.",
     "reference": "What may be posted and what the answers' codes mean.",
     "health": "For supervisors; no key is needed.",
 }
@@ -123,8 +128,14 @@ BULK_OPERATION: Operation = {
         {"Two listings": {"items": [FIRST_POST, FIRST_POST | {"externalId": "listing-457"}]}},
     ),
     "responses": {
-        "200": json_answer("See each item's `success`.", ref("BulkAnswer"), _REPLAYED),
-        **problem_responses((*POST_PROBLEMS, "too_many_items", "idempotency_key_reused")),
+        "200": json_answer(
+            "See each item's `success`.",
+            {"anyOf": [ref("BulkAnswer"), ref("DryRunBulk")]},
+            _REPLAYED,
+        ),
+        **problem_responses(
+            (*POST_PROBLEMS, "too_many_items", "bulk_exceeds_rate", "idempotency_key_reused")
+        ),
     },
 }
 
@@ -176,20 +187,22 @@ def describe(app: FastAPI) -> Operation:
                 "in": "header",
                 "name": "X-API-Key",
                 "description": "`imo360_ak_…`: scoped by permission, may expire.",
-            }
+            },
+            "Jwt": SCHEME,
         }
         app.openapi_schema = document
     return app.openapi_schema
 
 
 def _schemas() -> Operation:
-    answers = (ListingAnswer, BulkAnswer, DryRunAnswer, ItemAnswer, Problem)
+    answers = (ListingAnswer, BulkAnswer, DryRunAnswer, DryRunBulk, Problem)
     _, answered = msgspec.json.schema_components(answers, ref_template=_SCHEMAS + "{name}")
     return {
         "Listing": listing_schema(),
         "Bulk": _bulk(),
         **_reference_schemas(),
         **change_schemas(),
+        **admin_schemas(),
         **answered,
     }
 

@@ -100,6 +100,15 @@ ABANDON_OPERATION: Operation = {
 }
 
 
+WIPE_OPERATION: Operation = {
+    "security": KEY_SECURITY,
+    "responses": {
+        "204": {"description": "Your sandbox is empty."},
+        **problem_responses((*CALL_PROBLEMS, "sandbox_key_required")),
+    },
+}
+
+
 def change_schemas() -> Operation:
     """Return the schemas that these operations name."""
     _, answered = msgspec.json.schema_components((SnapshotAnswer,), ref_template=SCHEMAS + "{name}")

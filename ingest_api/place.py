@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Engine
 
-from ingest_api.accept import Counter, Owners
+from ingest_api.accept import Counter, Owners, Reader
 from ingest_api.desk import Desk
 from ingest_api.dry_run import Previewer, Rehearsal
+from ingest_api.reading import read_listing
 from ingest_api.synchronise import Brake, Synchroniser
 from store.journal import Clock, open_journal
 from store.settings import Settings
@@ -33,16 +34,20 @@ class Place:
 
 def open_place(
     settings: Settings, engine: Engine, owners: Owners, clock: Clock,
-    previewer: Previewer | None, opened: ExitStack,
+    previewer: Previewer | None, opened: ExitStack, *, reader: Reader = read_listing,
+    is_sandbox: bool = False,
 ) -> Place:  # fmt: skip
-    """Open a migrated home inside the running loop; `opened` closes its journals."""
-    journal = open_journal(settings, clock)
+    """Open a migrated home inside the running loop; `opened` closes its journals.
+
+    A sandbox's journal knows no keys: the door has judged them.
+    """
+    journal = open_journal(settings, clock, knows_keys=not is_sandbox)
     opened.callback(journal.close)
-    trial = open_journal(settings, clock)
+    trial = open_journal(settings, clock, knows_keys=not is_sandbox)
     opened.callback(trial.close)
     desk = Desk(journal)
     brake = Brake(settings.snapshot_brake_pct, settings.snapshot_brake_listings)
     return Place(
-        settings, desk, Counter(desk, owners), Rehearsal(trial, owners, previewer),
+        settings, desk, Counter(desk, owners, reader), Rehearsal(trial, owners, previewer),
         Synchroniser(desk, engine, brake),
     )  # fmt: skip

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
+from ingest_api.raw_route import RATE_HEADERS
 from ingest_api.reading import Refusal, RefusedError, invalid
 from store.shapes.checks import Violation
 from store.shapes.posts import Answer
@@ -44,17 +45,22 @@ PROBLEMS: dict[str, ProblemKind] = {
     "revoked_api_key": ProblemKind(401, "The API key was revoked"),
     "missing_permission": ProblemKind(403, "The API key lacks a permission"),
     "provider_not_owned": ProblemKind(403, "The provider identifier is not yours"),
+    "sandbox_key_required": ProblemKind(403, "The API key is none of a sandbox"),
+    "admin_required": ProblemKind(403, "Only admins may do this"),
     "not_found": ProblemKind(404, "There is nothing here"),
     "method_not_allowed": ProblemKind(405, "The method is not allowed here"),
+    "key_ended": ProblemKind(409, "The API key was revoked or has expired"),
     "snapshot_closed": ProblemKind(409, "The snapshot is not open"),
     "snapshot_held": ProblemKind(409, "The snapshot would withdraw too much"),
     "snapshot_incomplete": ProblemKind(409, "The snapshot is not what was announced"),
     "precondition_failed": ProblemKind(412, "The stored revision is another one"),
     "too_large": ProblemKind(413, "The body is too large"),
     "too_many_items": ProblemKind(413, "The bulk has too many items"),
+    "bulk_exceeds_rate": ProblemKind(413, "The bulk is larger than the key's burst"),
     "unsupported_media_type": ProblemKind(415, "The body must be application/json"),
     "validation_failed": ProblemKind(422, "The body breaks the contract"),
     "idempotency_key_reused": ProblemKind(422, "The Idempotency-Key belongs to another request"),
+    "rate_limited": ProblemKind(429, "The key's rate is used up for now"),
     "internal_error": ProblemKind(500, "Something went wrong here"),
     "not_ready": ProblemKind(503, "The service cannot take posts now"),
 }
@@ -128,7 +134,8 @@ async def answer_refused(request: Request, error: Exception) -> Response:
     """Answer what a dependency or router refused."""
     assert isinstance(error, RefusedError)
     # The route's own path, never the request's: that one is input.
-    return problem_response(error.refusal, getattr(request.scope.get("route"), "path_format", None))
+    path = getattr(request.scope.get("route"), "path_format", None)
+    return problem_response(error.refusal, path, request.scope.get(RATE_HEADERS))
 
 
 async def answer_http_exception(request: Request, error: Exception) -> Response:

@@ -6,9 +6,9 @@ working folder. docs/settings.md lists them all; a test fails when one is missin
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -61,6 +61,16 @@ class Settings(BaseSettings):
         0.25, gt=0, description="growth of the listings since the last edition that retrains"
     )
     exports_kept: int = Field(3, ge=1, description="publications whose Parquet exports are kept")
+    mode: Literal["development", "production"] = Field(
+        "development", description="production refuses to serve with a weak or absent jwt_secret"
+    )
+    jwt_secret: SecretStr | None = Field(
+        None, description="signs the tokens of people who log in; else one is made in the home"
+    )
+    jwt_minutes: float = Field(60.0, gt=0, description="how long such a token holds")
+    admin_password: SecretStr | None = Field(
+        None, description="password that `imo360 admin create` and `admin password` set"
+    )
 
     @field_validator("image_hosts", mode="before")
     @classmethod

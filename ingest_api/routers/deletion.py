@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from ingest_api.accept import delete_listing
-from ingest_api.dependencies import door_of, header, live_key, poster
+from ingest_api.dependencies import header, live_key, poster, take_items
 from ingest_api.openapi_changes import DELETE_OPERATION
 from ingest_api.problems import LISTINGS_PATH
 from ingest_api.query import Query
@@ -29,7 +29,7 @@ async def remove_listing(request: Request) -> Response:
     It keeps its id and its history; posting it again brings the same id back. Deleting it twice is
     safe.
     """
-    sender, place = poster(request)
+    visit = await poster(request)
     query = Query(request.scope["query_string"], ("reason",))
     (reason,) = query.names("reason", DELETION_REASONS, (Status.WITHDRAWN.value,))[:1]
     query.expect_valid()
@@ -38,9 +38,9 @@ async def remove_listing(request: Request) -> Response:
     post = deletion_of(
         provider, external_id, reason, None if if_match is None else revision_of(if_match)
     )
-    outcome = await delete_listing(place.counter, sender, post)
+    take_items(request, visit.key, 1)
+    outcome = await delete_listing(visit.place.counter, visit.sender, post)
     if isinstance(outcome, Refusal):
         live_key(request)
         raise RefusedError(outcome)
-    door_of(request)
     return Response(status_code=204)

@@ -1,7 +1,7 @@
 """POST one listing or many: receive, accept, answer."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
@@ -9,7 +9,11 @@ from starlette.responses import StreamingResponse
 
 from ingest_api.accept import Taken, Wanted, accept_bulk, accept_listing, keep_refused
 from ingest_api.answers import (
+    DryRunItem,
+    ItemAnswer,
     bulk_reply,
+    dry_run_bulk_reply,
+    dry_run_item,
     dry_run_reply,
     encode,
     item_answer,
@@ -17,6 +21,7 @@ from ingest_api.answers import (
 )
 from ingest_api.dependencies import (
     NDJSON,
+    Visit,
     door_of,
     expect_media_type,
     header,
@@ -25,16 +30,16 @@ from ingest_api.dependencies import (
     pieces,
     poster,
     receive_json,
+    take_items,
 )
 from ingest_api.ndjson import answered, spooled
 from ingest_api.openapi import BULK_OPERATION, LISTING_OPERATION
-from ingest_api.place import Place
 from ingest_api.problems import LISTINGS_PATH, problem_answer
 from ingest_api.query import Query
 from ingest_api.raw_route import RawRoute
 from ingest_api.reading import Refusal, RefusedError, invalid, split_bulk
 from store.shapes.checks import Violation
-from store.shapes.posts import ANY_REVISION, Answer, Kept, Sender
+from store.shapes.posts import ANY_REVISION, Answer, Kept
 from store.shapes.wire import MAX_BULK_BYTES, MAX_LISTING_BYTES, MAX_NDJSON_BYTES
 
 router = APIRouter(prefix=LISTINGS_PATH, route_class=RawRoute, tags=["listings"])
@@ -52,8 +57,10 @@ async def post_listing(request: Request) -> Response:
     Absent fields keep their value, null clears it, [] empties a list. Sending the same again is
     safe. A 2xx answer means that the post is stored durably.
     """
-    sender, place = poster(request)
+    visit = await poster(request)
+    sender, place = visit.sender, visit.place
     asked = _asked(request)
+    take_items(request, visit.key, 1)
     payload = await receive_json(request, MAX_LISTING_BYTES, "listing")
     wanted, now = _wanted(request, payload), door_of(request).clock()
     if asked.is_dry_run:
@@ -80,10 +87,11 @@ async def post_listings(request: Request) -> Response:
     The answer is 200 even when items fail: see `success` of each. As application/x-ndjson, each
     line is a listing, and each line of the answer what became of it.
     """
-    sender, place = poster(request)
+    visit = await poster(request)
+    sender, place = visit.sender, visit.place
     asked = _asked(request, "snapshot")
     if is_ndjson(request):
-        return await _post_lines(request, sender, place, asked)
+        return await _post_lines(request, visit, asked)
     body = await receive_json(request, MAX_BULK_BYTES, "bulk")
     wanted, now = replace(_wanted(request, body), snapshot=asked.snapshot), door_of(request).clock()
     items = split_bulk(body)
@@ -91,10 +99,11 @@ async def post_listings(request: Request) -> Response:
         live_key(request)
         await keep_refused(place.desk, sender, [(items, body)], calls=1)
         return _response(problem_answer(items, f"{LISTINGS_PATH}/bulk"))
+    take_items(request, visit.key, len(items))
     if asked.is_dry_run:
         tried = await place.rehearsal.try_posts(sender, items, now)
         live_key(request)
-        return _response(bulk_reply(tried))
+        return _response(dry_run_bulk_reply(tried))
     outcomes = await accept_bulk(place.counter, sender, items, now, wanted, bulk_reply)
     if isinstance(outcomes, Kept):
         return _kept(outcomes)
@@ -103,27 +112,42 @@ async def post_listings(request: Request) -> Response:
     return _response(bulk_reply(outcomes))
 
 
-async def _post_lines(request: Request, sender: Sender, place: Place, asked: "_Asked") -> Response:
+async def _post_lines(request: Request, visit: Visit, asked: "_Asked") -> Response:
     expect_media_type(request, NDJSON)
     if header(request, b"idempotency-key") is not None:
         raise RefusedError(NO_KEPT_LINES)
-    door = door_of(request)
+    door, sender, place = door_of(request), visit.sender, visit.place
     folder = place.settings.home / "spool"
     spool = await spooled(pieces(request, MAX_NDJSON_BYTES, "stream"), folder)
     wanted = Wanted(snapshot=asked.snapshot)
 
     async def apply(lines: Sequence[bytes], first: int) -> bytes:
         now = door.clock()
-        if asked.is_dry_run:
-            outcomes = await place.rehearsal.try_posts(sender, lines, now)
+        if limited := _limited(request, visit, len(lines)):
+            answers = [item_answer(first + at, limited) for at in range(len(lines))]
+        elif asked.is_dry_run:
+            tried = await place.rehearsal.try_posts(sender, lines, now)
+            return _lines(dry_run_item(first + at, each) for at, each in enumerate(tried))
         else:
-            accepted = await accept_bulk(place.counter, sender, lines, now, wanted)
-            assert not isinstance(accepted, Kept)  # lines keep no answers
-            outcomes = [*accepted]
-        answers = (item_answer(first + at, outcome) for at, outcome in enumerate(outcomes))
-        return b"".join(encode(answer) + b"\n" for answer in answers)
+            outcomes = await accept_bulk(place.counter, sender, lines, now, wanted)
+            assert not isinstance(outcomes, Kept)  # lines keep no answers
+            answers = [item_answer(first + at, each) for at, each in enumerate(outcomes)]
+        return _lines(answers)
 
     return StreamingResponse(answered(spool, apply), media_type=NDJSON)
+
+
+def _lines(answers: Iterable[ItemAnswer | DryRunItem]) -> bytes:
+    return b"".join(encode(answer) + b"\n" for answer in answers)
+
+
+def _limited(request: Request, visit: Visit, count: int) -> Refusal | None:
+    """Return why a group of lines is not let in: the key's rate is spent."""
+    try:
+        take_items(request, visit.key, count)
+    except RefusedError as refused:
+        return refused.refusal
+    return None
 
 
 class _Asked:

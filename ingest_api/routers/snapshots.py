@@ -38,7 +38,8 @@ async def open_snapshot(request: Request) -> Response:
 
     Send the listings by bulks with `?snapshot=` and the id, then close it.
     """
-    sender, place = poster(request)
+    visit = await poster(request)
+    sender, place = visit.sender, visit.place
     asked = read_opening(await receive_json(request, MAX_SNAPSHOT_BYTES, "snapshot"))
     opened = await place.synchroniser.open(sender, *asked)
     if opened is None:
@@ -106,7 +107,8 @@ async def abandon_snapshot(request: Request) -> Response:
 
 
 async def _own(request: Request) -> tuple[Sender, Place, Snapshot]:
-    sender, place = poster(request)
+    visit = await poster(request)
+    sender, place = visit.sender, visit.place
     snapshot = await place.synchroniser.find(sender, request.path_params["snapshot_id"])
     if snapshot is None or not _is_bound(sender, snapshot):
         live_key(request)

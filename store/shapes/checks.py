@@ -37,6 +37,8 @@ VIOLATION_CODES: dict[str, str] = {
     "invalid_url": "The value is no http or https address.",
     "invalid_instant": "The value is no RFC 3339 instant with a time zone.",
     "in_the_future": f"The instant lies more than {MAX_DAYS_AHEAD} day in the future.",
+    "in_the_past": "The instant has passed already.",
+    "unknown_field": "The member is none of the document's (documents of keys only).",
     "provider_not_owned": "The provider identifier belongs to another partner.",
 }
 """Codes of violations and what they mean; the reference document lists them."""

@@ -84,11 +84,30 @@ class PlacePrecision(StrEnum):
 
 
 class Permission(StrEnum):
-    """What an API key may do. A live key of any kind may read the reference (ROLE_API)."""
+    """What an API key may do. A live key of any kind may read the reference (ROLE_API).
+
+    There is no `admin.*` among them: keys lie in configuration files of partners, so what makes
+    and ends keys is for people alone, who log in and whose role is looked up at every call.
+    """
 
     PUBLISH_ESTATES = "publish.estates"
     READ_ESTATES = "read.estates"
     READ_MARKET = "read.market"
+    READ_LEADS = "read.leads"
+
+
+class Environment(StrEnum):
+    """What a key's posts become: listings of the market, or a rehearsal that nobody sees."""
+
+    LIVE = "live"
+    SANDBOX = "sandbox"
+
+
+class Role(StrEnum):
+    """What a person who logs in may do: admins make and end keys."""
+
+    ADMIN = "admin"
+    MEMBER = "member"
 
 
 class ValueLabel(StrEnum):

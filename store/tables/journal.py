@@ -24,14 +24,22 @@ ingest_keys = sa.Table(
     integer("id", "key", primary_key=True),
     text("lookup", "public part of the key", nullable=False, unique=True),
     text("secret_sha256", "hash of the whole key; the key itself is shown once", nullable=False),
+    text("previous_secret_sha256", "hash of the key before the newest rotation; null = none"),
+    instant("previous_ends_at", "first instant at which the one before is refused"),
     integer("partner_id", "who holds it", nullable=False),
+    text("name", "what its holder calls it", nullable=False, server_default=""),
+    text("environment", "live or sandbox", nullable=False, server_default="live"),
     text("permissions", "JSON array of permissions", nullable=False),
     text("providers", "JSON array of provider identifiers it is bound to; null = any free one"),
+    integer("rate_per_minute", "items a minute; null = no limit"),
+    integer("rate_burst", "most items at once; null = no limit"),
     instant("created_at", "when it was made", nullable=False),
+    text("created_by", "person:ID or cli", nullable=False, server_default="cli"),
     instant("expires_at", "first instant at which it is refused; null = never"),
     instant("revoked_at", "first instant at which it is refused; null = live"),
     sa.ForeignKeyConstraint(["partner_id"], ["ingest_partners.id"]),
-    comment="API keys. Grain: key. Writer: keys. Nuance: SHA-256 is enough for 192 random bits.",
+    comment="API keys. Grain: key. Writer: keys. Nuance: SHA-256 is enough for 192 random bits; "
+    "a rotation keeps the lookup part, so that both secrets are found by one.",
 )
 
 ingest_providers = sa.Table(
@@ -215,4 +223,28 @@ ingest_audit_entries = sa.Table(
     text("details", "JSON object; never a secret"),
     comment="Who did what. Grain: commit, actor, action, subject and outcome. Writer: accept. "
     "Nuance: triggers refuse updates and deletions.",
+)
+
+ingest_people = sa.Table(
+    "ingest_people",
+    JOURNAL,
+    integer("id", "the person", primary_key=True),
+    text("email", "address to log in with, in lower case", nullable=False, unique=True),
+    text("password_hash", "argon2id", nullable=False),
+    text("role", "admin or member", nullable=False),
+    instant("created_at", "when the account was made", nullable=False),
+    instant("disabled_at", "first instant at which it is refused; null = may log in"),
+    comment="People who run the platform. Grain: person. Writer: people.",
+)
+
+ingest_login_failures = sa.Table(
+    "ingest_login_failures",
+    JOURNAL,
+    integer("id", "the attempt", primary_key=True),
+    text("account_sha256", "hash of the e-mail address that was tried", nullable=False),
+    instant("failed_at", "when it was tried", nullable=False),
+    sa.Index(None, "account_sha256"),
+    comment="Log-ins that failed or are being judged, of the last minute. Grain: attempt. "
+    "Writer: people. Nuance: in the journal, so that all processes count together; an attempt "
+    "counts from before its password is judged, so that attempts at once do not pass together.",
 )

@@ -7,7 +7,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,16 @@ import sqlalchemy as sa
 import uvicorn
 
 from ingest_api.app import create_app
+from ingest_api.tokens import Signer
+from store.audit import COMMAND_LINE
 from store.database import open_journal_database, reading, writing
 from store.keys import create_key
+from store.passwords import PasswordHasher
+from store.people import Person, create_person, disable_person, find_person
 from store.settings import Settings
 from store.shapes.bodies import BodyCodec
+from store.shapes.vocabulary import Role
+from store.signing_secret import signing_secret
 from store.tables.journal import ingest_batches, ingest_listings, ingest_refusals
 
 LISTINGS = "/api/integration/estates"
@@ -178,3 +184,70 @@ def listing(provider: str) -> dict[str, Any]:
         "price": 92000,
         "currency": "EUR",
     }
+
+
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass(frozen=True)
+class People:
+    """Accounts of the running API, all with PASSWORD, and tokens of every kind."""
+
+    api: Api
+    admin: Person
+    member: Person
+    disabled: Person
+
+    def token(self, person: Person, now: datetime | None = None) -> str:
+        """Return a token that was got at this moment, the present one unless said."""
+        return self.signer.sign(person, now or self.api.clock())
+
+    @property
+    def signer(self) -> Signer:
+        return Signer(signing_secret(self.api.settings), timedelta(hours=1))
+
+    def ask(self, method: str, path: str, body: Any = None, *, token: str | None = "") -> Any:
+        """Call as the admin, or with this token; None sends none."""
+        shown = self.token(self.admin) if token == "" else token
+        headers = {} if shown is None else {"Authorization": f"Bearer {shown}"}
+        if body is None:
+            return self.api.client.request(method, path, headers=headers)
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers["Content-Type"] = "application/json"
+        return self.api.client.request(method, path, content=content, headers=headers)
+
+    def make_key(self, **members: Any) -> dict[str, Any]:
+        """Make a key over HTTP, of a partner of its own unless one is named."""
+        wish = {"partner": f"partner {next(_numbers)}", "permissions": ["publish.estates"]}
+        answer = self.ask("POST", "/api/keys", wish | members)
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
+
+
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    """What is stored of PASSWORD; made once, for it takes a fifth of a second."""
+    return PasswordHasher().hash(PASSWORD)
+
+
+@pytest.fixture(scope="session")
+def running_people(running_api: Api, password_hash: str) -> People:
+    """Make an admin, a member and somebody who was disabled."""
+    now, found = datetime.now(UTC), []
+    with writing(running_api.engine) as connection:
+        for name, role in (("admin", Role.ADMIN), ("member", Role.MEMBER), ("gone", Role.ADMIN)):
+            email = f"{name}@example.com"
+            create_person(connection, email, password_hash, role, COMMAND_LINE, now)
+        disable_person(connection, "gone@example.com", COMMAND_LINE, now)
+        for name in ("admin", "member", "gone"):
+            person = find_person(connection, f"{name}@example.com")
+            assert person is not None
+            found.append(person)
+    return People(running_api, *found)
+
+
+@pytest.fixture
+def people(api: Api, running_people: People) -> People:
+    """The people of the running API, with its clock going."""
+    return running_people

@@ -15,7 +15,7 @@ from client.conformance.kit import CHECKS
 from ingest_api.problems import PROBLEMS
 from ingest_api.reference import LIMITS
 from store.shapes.vocabulary import Status
-from tests.ingest_api.conftest import Api
+from tests.ingest_api.conftest import PASSWORD, Api, People
 
 DOC = (Path(__file__).parents[2] / "docs" / "partners.md").read_text()
 BASE = "http://127.0.0.1:8360"
@@ -110,7 +110,7 @@ def wrong_calls(api: Api, text: str, words: dict[str, str]) -> list[str]:
     return wrong
 
 
-def test_every_call_of_a_partner_answers_what_is_shown(api: Api, people: Any) -> None:
+def test_every_call_of_a_partner_answers_what_is_shown(api: Api, people: People) -> None:
     partner = "Documented CRM"
     sandbox = people.make_key(partner=partner, environment="sandbox")["key"]
     words = {"PROVIDER": "doc-crm", "KEY": api.make_key(partner), "SANDBOX_KEY": sandbox}
@@ -119,10 +119,11 @@ def test_every_call_of_a_partner_answers_what_is_shown(api: Api, people: Any) ->
     assert wrong_calls(api, text, words) == []
 
 
-def test_every_call_of_an_admin_answers_what_is_shown(api: Api, people: Any) -> None:
+def test_every_call_of_an_admin_answers_what_is_shown(api: Api, people: People) -> None:
     partner = "Administered CRM"
     api.post(api.make_key(partner), {"providerIdentifier": "admin-crm", "externalId": "a"})
     text = DOC.split("\n## Keys\n")[1].replace("My CRM", partner)
+    assert PASSWORD in text
     assert len(list(calls(text))) == 9
     assert wrong_calls(api, text, {"PROVIDER": "admin-crm"}) == []
 
