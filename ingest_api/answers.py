@@ -1,22 +1,31 @@
 """What became of posts, as JSON: the single answer and the bulk's envelope."""
 
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from ingest_api.accept import Outcome, Taken
 from ingest_api.dry_run import Tried
-from ingest_api.problems import Problem, problem
+from ingest_api.problems import LISTINGS_PATH, Problem, problem, problem_answer
 from ingest_api.reading import Refusal
+from store.shapes.checks import Warned
+from store.shapes.posts import Answer
 
 
 class WarningAnswer(msgspec.Struct, rename="camel"):
-    """Something in an accepted post that had no effect."""
+    """What an accepted post does that its sender may not expect.
+
+    from and to come with `coerced`: the value as posted (when short and printable) and as read.
+    """
 
     property_path: str
     message: str
     code: str
+    from_value: str | float | UnsetType = msgspec.field(default=UNSET, name="from")
+    to_value: str | float | UnsetType = msgspec.field(default=UNSET, name="to")
 
 
 class ListingAnswer(msgspec.Struct, rename="camel"):
@@ -122,6 +131,82 @@ def listing_answer(taken: Taken) -> ListingAnswer:
         stale=True if accepted.stale else UNSET,
         supersedes_index=UNSET if taken.supersedes is None else taken.supersedes,
     )
+
+
+def listing_reply(outcome: Outcome) -> Answer:
+    """Return the HTTP answer of one post."""
+    if not isinstance(outcome, Taken):
+        return problem_answer(outcome)
+    answer = listing_answer(outcome)
+    headers = {
+        "Location": f"{LISTINGS_PATH}/{quote(answer.identifier, safe=':')}",
+        "ETag": revision_tag(outcome.accepted.revision),
+    }
+    return Answer(201 if answer.created else 200, headers, encode(answer))
+
+
+def _warnings(taken: Taken) -> list[WarningAnswer]:
+    return [_warning(warned) for warned in taken.warnings]
+
+
+def _warning(warned: Warned) -> WarningAnswer:
+    return WarningAnswer(
+        warned.path,
+        warned.message,
+        warned.code,
+        UNSET if warned.from_value is None else warned.from_value,
+        UNSET if warned.to_value is None else warned.to_value,
+    )
+
+
+def bulk_reply(outcomes: Sequence[Outcome]) -> Answer:
+    """Return the HTTP answer of a bulk."""
+    results = [item_answer(index, outcome) for index, outcome in enumerate(outcomes)]
+    succeeded = sum(result.success for result in results)
+    answer = BulkAnswer(len(results), succeeded, len(results) - succeeded, results)
+    return Answer(200, {}, encode(answer))
+
+
+def dry_run_bulk_reply(outcomes: Sequence[Tried | Outcome]) -> Answer:
+    """Return the HTTP answer of a bulk's dry run."""
+    results = [dry_run_item(index, outcome) for index, outcome in enumerate(outcomes)]
+    succeeded = sum(result.success for result in results)
+    answer = DryRunBulk(len(results), succeeded, len(results) - succeeded, results)
+    return Answer(200, {}, encode(answer))
+
+
+def dry_run_reply(outcome: Tried | Outcome) -> Answer:
+    """Return the HTTP answer of a single dry run."""
+    if isinstance(outcome, Refusal):
+        return problem_answer(outcome)
+    assert isinstance(outcome, Tried)  # what was taken was tried
+    return Answer(200, {}, encode(dry_run_answer(outcome)))
+
+
+def dry_run_answer(tried: Tried) -> DryRunAnswer:
+    """Return the answer of a post that was tried."""
+    taken = tried.taken
+    accepted, shown = taken.accepted, tried.preview or {}
+    return DryRunAnswer(
+        dry_run=True,
+        id=None if accepted.created else accepted.id,
+        identifier=f"{accepted.provider_identifier}:{accepted.external_id}",
+        created=accepted.created,
+        changed=accepted.changed,
+        stale=accepted.stale,
+        status=accepted.status,
+        diff=[ChangeAnswer(each.field, each.before, each.after) for each in tried.changes],
+        record=shown.get("record"),
+        refusals=shown.get("refusals"),
+        zone=shown.get("zone"),
+        warnings=_warnings(taken),
+        supersedes_index=UNSET if taken.supersedes is None else taken.supersedes,
+    )
+
+
+def revision_tag(revision: int) -> str:
+    """Return the ETag of a listing's revision."""
+    return f'"r{revision}"'
 
 
 def item_answer(index: int, outcome: Outcome) -> ItemAnswer:

@@ -3,6 +3,7 @@
 Generated from `wire.FIELDS`, so that neither can disagree with the check at the door.
 """
 
+from types import GenericAlias
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -26,8 +27,10 @@ _JSON_TYPES: dict[Kind, str] = {
     Kind.ENUM: "string",
     Kind.DECIMAL: "number",
     Kind.INTEGER: "integer",
+    Kind.BOOLEAN: "boolean",
     Kind.INSTANT: "string",
     Kind.URLS: "array",
+    Kind.CODES: "array",
     Kind.OBJECT: "object",
     Kind.ATTRIBUTES: "object",
 }
@@ -57,13 +60,16 @@ def listing_schema() -> Schema:
     """Return the JSON Schema 2020-12 of one post, as an update needs it.
 
     A first post must also hold the fields whose description says so: only what is stored tells
-    the two apart. Unknown fields are allowed; they are answered with a warning.
+    the two apart. Unknown fields are allowed; they are answered with a warning, and so are
+    values written another way (`coercions`), which the schema does not allow.
     """
     return {
         "type": "object",
         "title": "Listing",
         "description": f"A listing as posted (wire contract {WIRE_VERSION}). Absent keeps, null "
-        "clears, [] empties.",
+        "clears, [] empties. Also accepted, each with the warning `coerced`: numbers as text "
+        'that can mean one number only ("185000", "85,5"), codes in any case or by their labels '
+        'and aliases ("decomandat"), "da"/"nu", "true"/"false" and 0/1 for truth values.',
         "required": list(REQUIRED_ON_UPDATE),
         "properties": {field.name: field_schema(field) for field in FIELDS},
     }
@@ -106,12 +112,15 @@ def _shape(field: Field) -> Schema:
         case Kind.IDENTIFIER | Kind.TEXT:
             return _text_shape(field)
         case Kind.ENUM:
-            return {"enum": [code.value for code in field.choices or ()]}
+            return {"enum": _values(field)}
         case Kind.INSTANT:
             return {"format": "date-time"}
         case Kind.URLS:
             address = {"type": "string", "maxLength": field.max_length, "pattern": _URL}
             return {"items": address, "maxItems": field.max_items}
+        case Kind.CODES:
+            code = {"type": "string", "enum": _values(field)}
+            return {"items": code, "maxItems": field.max_items}
         case Kind.OBJECT:
             return {"properties": {inner.name: field_schema(inner) for inner in field.fields}}
         case Kind.ATTRIBUTES:
@@ -122,6 +131,10 @@ def _shape(field: Field) -> Schema:
             }
         case _:
             return {}
+
+
+def _values(field: Field) -> list[str]:
+    return [code.value for code in field.choices or ()]
 
 
 _URL = f"^{URL_PATTERN}$"
@@ -162,15 +175,19 @@ def _python_type(field: Field) -> Any:
         case Kind.IDENTIFIER | Kind.TEXT:
             return str
         case Kind.ENUM:
-            return Literal[tuple(code.value for code in field.choices or ())]
+            return Literal[tuple(_values(field))]
         case Kind.DECIMAL:
             return float
         case Kind.INTEGER:
             return int
+        case Kind.BOOLEAN:
+            return bool
         case Kind.INSTANT:
             return Annotated[pydantic.AwareDatetime, pydantic.Strict(False)]
         case Kind.URLS:
             return list[Annotated[str, pydantic.Field(max_length=field.max_length)]]
+        case Kind.CODES:
+            return GenericAlias(list, (Literal[tuple(_values(field))],))
         case Kind.OBJECT:
             return _model(field.name.capitalize(), field.fields)
         case Kind.ATTRIBUTES:
@@ -178,7 +195,7 @@ def _python_type(field: Field) -> Any:
 
 
 def _limits(field: Field) -> dict[str, Any]:
-    is_list = field.kind in (Kind.URLS, Kind.ATTRIBUTES)
+    is_list = field.kind in (Kind.URLS, Kind.CODES, Kind.ATTRIBUTES)
     limits = {
         "ge": field.minimum,
         "le": field.maximum,
