@@ -6,16 +6,30 @@ beside the journal before the answer.
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
+
+import msgspec
 
 from ingest_api.desk import Desk
 from ingest_api.reading import Refusal, Understood, invalid, read_listing
 from store.journal import JournalClosedError
 from store.shapes.checks import Violation, Warned
-from store.shapes.posts import Accepted, Failed, Sender, Verdict
+from store.shapes.posts import (
+    Accepted,
+    Answer,
+    Failed,
+    Keeping,
+    Kept,
+    Post,
+    RefusedBody,
+    Rejected,
+    Sender,
+    Verdict,
+    Work,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -32,60 +46,183 @@ class Owners(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A post that is durable, and what the sender should know about it."""
+    """A post that is durable, and what the sender should know about it.
+
+    supersedes: the position in the same bulk of an earlier post of the same listing.
+    """
 
     accepted: Accepted
-    warnings: list[Warned]
+    warnings: Sequence[Warned]
+    supersedes: int | None = None
 
 
 Outcome = Taken | Refusal
 
 
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Where posts are accepted: the way into the journal, and who owns what."""
+
+    desk: Desk
+    owners: Owners
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a request asks beside its posts.
+
+    if_match: the revision that must be stored. snapshot: the snapshot that the posts belong to.
+    idempotency_key, request_sha256: keep the answer, or give the one that was kept.
+    """
+
+    if_match: int | None = None
+    snapshot: str | None = None
+    idempotency_key: str | None = None
+    request_sha256: str = ""
+
+
+NOTHING_ELSE = Wanted()
+
+
 async def accept_listing(
-    desk: Desk, owners: Owners, sender: Sender, payload: bytes, now: datetime
-) -> Outcome:
-    """Accept one posted listing."""
+    counter: Counter, sender: Sender, payload: bytes, now: datetime,
+    wanted: Wanted = NOTHING_ELSE, reply: Callable[[Outcome], Answer] | None = None,
+) -> Outcome | Kept:  # fmt: skip
+    """Accept one posted listing; reply makes the answer that is kept when that was asked."""
     read = read_listing(payload, now)
-    if isinstance(read, Understood):
-        outcome = await _accept_one(desk, sender, read)
+    if isinstance(read, Refusal):
+        outcome: Outcome | Kept = _whose(counter.owners, sender, read)
+        calls = 1
     else:
-        outcome = _whose(owners, sender, read)
+        outcome = await _accept_one(counter, sender, read, wanted, reply)
+        calls = 0
     if isinstance(outcome, Refusal):
-        await keep_refused(desk, sender, outcome, payload)
+        await keep_refused(counter.desk, sender, [(outcome, payload)], calls)
     return outcome
 
 
-async def _accept_one(desk: Desk, sender: Sender, read: Understood) -> Outcome:
+async def _accept_one(
+    counter: Counter, sender: Sender, read: Understood, wanted: Wanted,
+    reply: Callable[[Outcome], Answer] | None,
+) -> Outcome | Kept:  # fmt: skip
+    post = read.post
+    if wanted.if_match is not None:
+        post = msgspec.structs.replace(post, if_match=wanted.if_match)
+    keeping = None
+    if wanted.idempotency_key is not None and reply is not None:
+        keeping = Keeping(
+            wanted.idempotency_key, wanted.request_sha256,
+            lambda verdicts: _kept_when_taken(_outcome(read, verdicts[0]), reply),
+        )  # fmt: skip
+    work = Work(sender, (post,), (), wanted.snapshot, keeping, None, bool(read.warnings))
     try:
-        (verdict,) = await desk.submit(sender, (read.post,))
+        done = await counter.desk.submit(work)
     except JournalClosedError:
         return CLOSED
-    return _outcome(read, verdict)
+    return done if isinstance(done, Kept) else _outcome(read, done[0])
+
+
+def _kept_when_taken(outcome: Outcome, reply: Callable[[Outcome], Answer]) -> Answer | None:
+    return reply(outcome) if isinstance(outcome, Taken) else None
 
 
 async def accept_bulk(
-    desk: Desk, owners: Owners, sender: Sender, items: Sequence[bytes], now: datetime
+    counter: Counter, sender: Sender, items: Sequence[bytes], now: datetime,
+    wanted: Wanted = NOTHING_ELSE, reply: Callable[[list[Outcome]], Answer] | None = None,
+) -> list[Outcome] | Kept:  # fmt: skip
+    """Accept each item of a bulk by itself, in order; a refused item hinders no other.
+
+    A bulk whose answer is kept goes into the journal whole, in one transaction with its answer.
+    """
+    if wanted.idempotency_key is not None and reply is not None:
+        done = await _accept_whole(counter, sender, items, now, wanted, reply)
+    else:
+        done = await _accept_chunks(counter, sender, items, now, wanted)
+    if not isinstance(done, Kept):
+        refused = [(outcome, item) for outcome, item in zip(done, items, strict=True)
+                   if isinstance(outcome, Refusal)]  # fmt: skip
+        await keep_refused(counter.desk, sender, refused, 0 if len(refused) < len(items) else 1)
+    return done
+
+
+async def _accept_chunks(
+    counter: Counter, sender: Sender, items: Sequence[bytes], now: datetime, wanted: Wanted
 ) -> list[Outcome]:
-    """Accept each item of a bulk by itself, in order; a refused item hinders no other."""
     chunks = []
     for start in range(0, len(items), CHUNK_POSTS):
         reads = [read_listing(item, now) for item in items[start : start + CHUNK_POSTS]]
-        posts = [read.post for read in reads if isinstance(read, Understood)]
-        chunks.append((reads, desk.submit(sender, posts) if posts else None))
+        work = _bulk_work(sender, reads, wanted, None, calls=start == 0)
+        chunks.append((reads, counter.desk.submit(work) if work.posts else None))
         await asyncio.sleep(0)
     outcomes: list[Outcome] = []
     for reads, submitted in chunks:
-        verdicts = iter(await _verdicts(submitted))
-        outcomes += [_item_outcome(owners, sender, read, verdicts) for read in reads]
-    await _keep_refused_items(desk, sender, items, outcomes)
-    return outcomes
+        outcomes += _item_outcomes(counter.owners, sender, reads, await _verdicts(submitted))
+    return _with_supersedes(outcomes)
 
 
-async def keep_refused(desk: Desk, sender: Sender, refusal: Refusal, body: bytes) -> None:
-    """Keep a refused body when the body was the reason."""
-    if body and refusal.code in JUDGE_BODIES:
-        codes = sorted({v.code for v in refusal.violations}) or [refusal.code]
-        await desk.keep_refused(sender, codes, body)
+async def _accept_whole(
+    counter: Counter, sender: Sender, items: Sequence[bytes], now: datetime, wanted: Wanted,
+    reply: Callable[[list[Outcome]], Answer],
+) -> list[Outcome] | Kept:  # fmt: skip
+    reads = [read_listing(item, now) for item in items]
+
+    def outcomes(verdicts: Sequence[Verdict | BaseException]) -> list[Outcome]:
+        return _with_supersedes(_item_outcomes(counter.owners, sender, reads, verdicts))
+
+    def answer(verdicts: list[Verdict]) -> Answer | None:
+        done = outcomes(verdicts)
+        return reply(done) if any(isinstance(each, Taken) for each in done) else None
+
+    keeping = Keeping(wanted.idempotency_key or "", wanted.request_sha256, answer)
+    work = _bulk_work(sender, reads, wanted, keeping, calls=True)
+    try:
+        done = await counter.desk.submit(work)
+    except JournalClosedError as problem:
+        done = [problem] * len(work.posts)
+    return done if isinstance(done, Kept) else outcomes(done)
+
+
+def _bulk_work(
+    sender: Sender, reads: Sequence[Understood | Refusal], wanted: Wanted,
+    keeping: Keeping | None, *, calls: bool,
+) -> Work:  # fmt: skip
+    understood = [read for read in reads if isinstance(read, Understood)]
+    return Work(
+        sender, [read.post for read in understood], (), wanted.snapshot, keeping, None,
+        sum(bool(read.warnings) for read in understood), int(calls),
+    )  # fmt: skip
+
+
+async def delete_listing(counter: Counter, sender: Sender, post: Post) -> Taken | Refusal:
+    """Delete a listing: it leaves the market and keeps its id and history."""
+    try:
+        (verdict,) = await counter.desk.submit(Work(sender, (post,)))
+    except JournalClosedError:
+        return CLOSED
+    return _outcome(Understood(post, ()), verdict)
+
+
+async def keep_refused(
+    desk: Desk, sender: Sender, refused: Iterable[tuple[Refusal, bytes]], calls: int = 0
+) -> None:
+    """Keep refused bodies when the body was the reason; durable on return."""
+    bodies = [_refused_body(refusal, body) for refusal, body in refused
+              if body and refusal.code in JUDGE_BODIES]  # fmt: skip
+    if bodies:
+        await desk.submit(Work(sender, refused=bodies, calls=calls))
+
+
+def _refused_body(refusal: Refusal, body: bytes) -> RefusedBody:
+    codes = tuple(sorted({v.code for v in refusal.violations})) or (refusal.code,)
+    problem = {
+        "code": refusal.code,
+        "violations": [
+            {"propertyPath": v.path, "message": v.message, "code": v.code}
+            for v in refusal.violations
+        ],
+    }
+    text = msgspec.json.encode(problem).decode()
+    return RefusedBody(codes, text, body, refusal.provider, refusal.external_id)
 
 
 JUDGE_BODIES = frozenset(
@@ -102,6 +239,16 @@ NOT_OWNED = Refusal(
 KEY_ENDED = Refusal("invalid_api_key", "The key ended while the post was under way.")
 CLOSED = Refusal("not_ready", "The service is stopping; nothing was stored: send it again.")
 FAILED = Refusal("internal_error", "Nothing of this item was stored: send it again.")
+SNAPSHOT_CLOSED = Refusal("snapshot_closed", "The snapshot takes no more listings: open another.")
+NOT_FOUND = Refusal("not_found", "You have no such listing.")
+
+_MESSAGES = {
+    "required_on_create": "must be in a listing's first post",
+    "illegal_move": "cannot follow the status that is stored: see the reference's moves",
+    "snapshot_scope": "must be the snapshot's own",
+}
+
+_REVIVED = Warned("", "revived", "the listing was deleted before and is on the market again")
 
 
 async def _verdicts(
@@ -117,49 +264,67 @@ async def _verdicts(
         return [problem] * CHUNK_POSTS
 
 
-def _item_outcome(
-    owners: Owners,
-    sender: Sender,
-    read: Understood | Refusal,
-    verdicts: Iterator[Verdict | BaseException],
-) -> Outcome:
-    if isinstance(read, Refusal):
-        return _whose(owners, sender, read)
-    return _outcome(read, next(verdicts))
+def _item_outcomes(
+    owners: Owners, sender: Sender, reads: Sequence[Understood | Refusal],
+    verdicts: Sequence[Verdict | BaseException],
+) -> list[Outcome]:  # fmt: skip
+    left = iter(verdicts)
+    return [
+        _whose(owners, sender, read) if isinstance(read, Refusal) else _outcome(read, next(left))
+        for read in reads
+    ]
+
+
+def _with_supersedes(outcomes: list[Outcome]) -> list[Outcome]:
+    """Tell each taken post which earlier one of the same bulk it came after."""
+    last: dict[int, int] = {}
+    for index, outcome in enumerate(outcomes):
+        if isinstance(outcome, Taken):
+            before = last.get(outcome.accepted.id)
+            if before is not None:
+                outcomes[index] = replace(outcome, supersedes=before)
+            last[outcome.accepted.id] = index
+    return outcomes
 
 
 def _outcome(read: Understood, verdict: Verdict | BaseException) -> Outcome:
     if isinstance(verdict, Accepted):
-        return Taken(verdict, read.warnings)
+        return Taken(verdict, [*read.warnings, _REVIVED] if verdict.revived else read.warnings)
     if isinstance(verdict, Failed):
         return FAILED
     if isinstance(verdict, BaseException):
         return CLOSED if isinstance(verdict, JournalClosedError) else FAILED
-    if verdict.reason == "provider_not_owned":
-        return NOT_OWNED
-    if verdict.reason == "key_ended":
-        return KEY_ENDED
-    message = "must be in a listing's first post"
-    return invalid(tuple(Violation(f, "required_on_create", message) for f in verdict.fields))
+    refusal = _rejection(verdict)
+    post = read.post
+    return replace(refusal, provider=post.provider_identifier, external_id=post.external_id)
+
+
+def _rejection(verdict: Rejected) -> Refusal:
+    match verdict.reason:
+        case "provider_not_owned":
+            return NOT_OWNED
+        case "key_ended":
+            return KEY_ENDED
+        case "snapshot_closed":
+            return SNAPSHOT_CLOSED
+        case "not_found":
+            return NOT_FOUND
+        case "precondition_failed":
+            stored = "none" if verdict.revision is None else f'"r{verdict.revision}"'
+            return Refusal("precondition_failed", f"The stored revision's ETag is {stored}.")
+        case _:
+            message = _MESSAGES[verdict.reason]
+            return invalid(
+                tuple(Violation(field, verdict.reason, message) for field in verdict.fields)
+            )
 
 
 def _whose(owners: Owners, sender: Sender, refusal: Refusal) -> Refusal:
     """Judge whose the provider is before anything else is told about the listing."""
     if refusal.provider is None:
         return refusal
+    not_owned = replace(NOT_OWNED, provider=refusal.provider, external_id=refusal.external_id)
     if sender.providers is not None and refusal.provider not in sender.providers:
-        return NOT_OWNED
+        return not_owned
     is_free = owners.owner(refusal.provider) in (None, sender.partner_id)
-    return refusal if is_free else NOT_OWNED
-
-
-async def _keep_refused_items(
-    desk: Desk, sender: Sender, items: Sequence[bytes], outcomes: Sequence[Outcome]
-) -> None:
-    await asyncio.gather(
-        *(
-            keep_refused(desk, sender, outcome, item)
-            for item, outcome in zip(items, outcomes, strict=True)
-            if isinstance(outcome, Refusal)
-        )
-    )
+    return refusal if is_free else not_owned

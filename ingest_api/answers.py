@@ -7,8 +7,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from ingest_api.accept import Outcome, Taken
-from ingest_api.problems import Problem, problem
-from store.shapes.checks import wire_instant
+from ingest_api.problems import LISTINGS_PATH, Problem, problem, problem_answer
+from store.shapes.posts import Answer
 
 
 class WarningAnswer(msgspec.Struct, rename="camel"):
@@ -20,7 +20,11 @@ class WarningAnswer(msgspec.Struct, rename="camel"):
 
 
 class ListingAnswer(msgspec.Struct, rename="camel"):
-    """What became of one post. stale comes only when the body was older than what is stored."""
+    """What became of one post.
+
+    stale comes only when the body was older than what is stored, supersedesIndex only in a bulk
+    that holds an earlier post of the same listing: the position of that one.
+    """
 
     id: int
     identifier: str
@@ -31,6 +35,7 @@ class ListingAnswer(msgspec.Struct, rename="camel"):
     received_at: str
     warnings: list[WarningAnswer]
     stale: bool | UnsetType = UNSET
+    supersedes_index: int | UnsetType = UNSET
 
 
 class ItemAnswer(msgspec.Struct):
@@ -64,9 +69,10 @@ def listing_answer(taken: Taken) -> ListingAnswer:
         changed=accepted.changed,
         status=accepted.status,
         event_id=accepted.event_id,
-        received_at=wire_instant(accepted.received_at),
+        received_at=accepted.received_at,
         warnings=[WarningAnswer(w.path, w.message, w.code) for w in taken.warnings],
         stale=True if accepted.stale else UNSET,
+        supersedes_index=UNSET if taken.supersedes is None else taken.supersedes,
     )
 
 
@@ -77,9 +83,26 @@ def bulk_answer(outcomes: Sequence[Outcome]) -> BulkAnswer:
     return BulkAnswer(len(results), succeeded, len(results) - succeeded, results)
 
 
-def listing_location(path: str, answer: ListingAnswer) -> str:
-    """Return the listing's address below path; '/' in the identifier is percent-encoded."""
-    return f"{path}/{quote(answer.identifier, safe=':')}"
+def listing_reply(outcome: Outcome) -> Answer:
+    """Return the HTTP answer of one post."""
+    if not isinstance(outcome, Taken):
+        return problem_answer(outcome)
+    answer = listing_answer(outcome)
+    headers = {
+        "Location": f"{LISTINGS_PATH}/{quote(answer.identifier, safe=':')}",
+        "ETag": revision_tag(outcome.accepted.revision),
+    }
+    return Answer(201 if answer.created else 200, headers, encode(answer))
+
+
+def bulk_reply(outcomes: Sequence[Outcome]) -> Answer:
+    """Return the HTTP answer of a bulk."""
+    return Answer(200, {}, encode(bulk_answer(outcomes)))
+
+
+def revision_tag(revision: int) -> str:
+    """Return the ETag of a listing's revision."""
+    return f'"r{revision}"'
 
 
 def _item_answer(index: int, outcome: Outcome) -> ItemAnswer:

@@ -11,7 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
-from ingest_api.dependencies import Door, RecentKeys
+from ingest_api.accept import Counter
+from ingest_api.dependencies import Door, Inbox, RecentKeys
 from ingest_api.desk import Desk
 from ingest_api.openapi import describe
 from ingest_api.problems import (
@@ -50,11 +51,13 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
             opened.callback(engine.dispose)
             keys = KeyReader(engine)
             opened.callback(keys.close)
-            app.state.journal = open_journal(settings, clock)
-            opened.callback(app.state.journal.close)
-            app.state.door = Door(Desk(app.state.journal), keys, RecentKeys(keys), clock)
+            journal = open_journal(settings, clock)
+            opened.callback(journal.close)
+            desk = Desk(journal)
+            app.state.door = Door(desk, keys, RecentKeys(keys), clock, Inbox(), Counter(desk, keys))
             opened.enter_context(_calm_collector())
             yield
+            await desk.close()
 
     app = FastAPIOffline(
         title="imo360 integration API",

@@ -3,13 +3,16 @@
 Key and permission are judged before a byte of the body is read.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
+from starlette.types import Message
 
+from ingest_api.accept import Counter
 from ingest_api.desk import Desk
 from ingest_api.reading import Refusal, RefusedError, too_large
 from store.keys import KeyReader, KeyRecord
@@ -19,13 +22,18 @@ from store.shapes.vocabulary import Permission
 LOOK_AGAIN = timedelta(milliseconds=50)
 """How long a key counts as seen: at thousands of posts a second, a look per some hundred posts."""
 
+BODY_SECONDS = 30.0
+"""Longest time between two pieces of a body, and for the whole of a small one."""
+
+BODIES_BYTES = 256 * 1024 * 1024
+"""Most bytes of bodies that are being received at one time, in this process."""
+
 
 class RecentKeys:
     """Keys as they stood at most LOOK_AGAIN ago. For posts only, which are judged again: accepted
     ones in the journal's transaction, refused ones by `live_key` before the answer.
 
-    Not for SQLite's 10 microseconds: each look lets the committer take the interpreter away in
-    the middle of a request, which took a third of the throughput.
+    Not for SQLite's 10 microseconds alone: parsing what it answers costs as much again.
     """
 
     def __init__(self, keys: KeyReader) -> None:
@@ -43,6 +51,24 @@ class RecentKeys:
         return self._seen[presented]
 
 
+class Inbox:
+    """Counts the bytes of bodies that are being received, so that memory stays bounded."""
+
+    def __init__(self, most_bytes: int = BODIES_BYTES) -> None:
+        self._left = most_bytes
+
+    def take(self, count: int) -> None:
+        """Note that so many bytes came in. Raises RefusedError when the inbox is full."""
+        if count > self._left:
+            detail = "Too many large bodies are under way: send it again."
+            raise RefusedError(Refusal("not_ready", detail, headers={"Retry-After": "1"}))
+        self._left -= count
+
+    def give_back(self, count: int) -> None:
+        """Note that so many bytes are done with."""
+        self._left += count
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """What the running API holds: the way into the journal, the keys, the clock."""
@@ -51,6 +77,8 @@ class Door:
     keys: KeyReader
     recent_keys: RecentKeys
     clock: Callable[[], datetime]
+    inbox: Inbox
+    counter: Counter
 
 
 def door_of(request: Request) -> Door:
@@ -64,7 +92,7 @@ def live_key(request: Request) -> KeyRecord:
 
 
 def _live(request: Request, keys: KeyReader | RecentKeys) -> KeyRecord:
-    presented = _header(request, b"x-api-key")
+    presented = header(request, b"x-api-key")
     if presented is None:
         raise RefusedError(Refusal("missing_api_key", "Send your key in the X-API-Key header."))
     record = keys.find(presented, door_of(request).clock())
@@ -94,35 +122,70 @@ def sender_with(request: Request, permission: Permission) -> Sender:
     if permission.value not in key.permissions:
         detail = f"The key needs the permission {permission.value}."
         raise RefusedError(Refusal("missing_permission", detail))
-    return Sender(key.key_id, key.partner_id, key.providers)
+    return Sender(key.key_id, key.partner_id, key.providers, address_of(request))
+
+
+def address_of(request: Request) -> str | None:
+    """Return where a request comes from, as the server sees it."""
+    client = request.scope.get("client")
+    return None if client is None else cast(str, client[0])
 
 
 async def receive_json(request: Request, limit: int, what: str) -> bytes:
     """Return the body's bytes. Raises RefusedError for another media type or beyond the limit."""
     _expect_json(request)
-    declared = _header(request, b"content-length")
+    declared = header(request, b"content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
         raise RefusedError(too_large(limit, what))
-    chunks: list[bytes] = []
-    size, is_more = 0, True
-    while is_more:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise RefusedError(Refusal("incomplete_body", "The connection was closed."))
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > limit:
+    message = await _next_message(request)
+    if not message.get("more_body", False):
+        body: bytes = message.get("body", b"")
+        if len(body) > limit:
             raise RefusedError(too_large(limit, what))
-        is_more = message.get("more_body", False)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return body
+    return await _receive_rest(request, message.get("body", b""), limit, what)
+
+
+async def _receive_rest(request: Request, first: bytes, limit: int, what: str) -> bytes:
+    """Receive a body that comes in several pieces."""
+    inbox, chunks, size = door_of(request).inbox, [first], len(first)
+    inbox.take(size)
+    try:
+        is_more = True
+        while is_more:
+            message = await _next_message(request)
+            chunk = message.get("body", b"")
+            inbox.take(len(chunk))
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                raise RefusedError(too_large(limit, what))
+            is_more = message.get("more_body", False)
+        return b"".join(chunks)
+    finally:
+        inbox.give_back(size)
+
+
+async def _next_message(request: Request) -> Message:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            message = await request.receive()
+    except TimeoutError:
+        detail = f"Nothing came for {BODY_SECONDS:g} s."
+        raise RefusedError(
+            Refusal("request_timeout", detail, headers={"Connection": "close"})
+        ) from None
+    if message["type"] == "http.disconnect":
+        raise RefusedError(Refusal("incomplete_body", "The connection was closed."))
+    return message
 
 
 def _expect_json(request: Request) -> None:
-    media_type = _header(request, b"content-type")
+    media_type = header(request, b"content-type")
     if media_type != "application/json" and not _is_utf8_json(media_type or ""):
         detail = "Send JSON in UTF-8 with Content-Type: application/json."
         raise RefusedError(Refusal("unsupported_media_type", detail))
-    if (_header(request, b"content-encoding") or "identity").strip().lower() != "identity":
+    if (header(request, b"content-encoding") or "identity").strip().lower() != "identity":
         detail = "Send the body without Content-Encoding."
         raise RefusedError(Refusal("unsupported_media_type", detail))
 
@@ -133,7 +196,7 @@ def _is_utf8_json(media_type: str) -> bool:
     return essence == "application/json" and all(name in ("utf-8", "utf8") for name in charsets)
 
 
-def _header(request: Request, name: bytes) -> str | None:
+def header(request: Request, name: bytes) -> str | None:
     """Return a header's value. Reads the raw list: Starlette's mapping costs some microseconds."""
     for key, value in request.scope["headers"]:
         if key == name:

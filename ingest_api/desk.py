@@ -1,17 +1,28 @@
-"""Hands posts from the event loop to the journal's committer and verdicts back.
+"""Groups works on the event loop, decides them there, and waits for the disk on a thread.
 
-One wake-up of the loop serves every verdict of a committed group; a future per post from
-`concurrent.futures` would wake it once each.
+A group is whatever queued while the previous one was being synced; nobody waits for company.
+Deciding happens on the loop's own thread, because two threads that both need the interpreter
+spend more time handing it over than a post costs (docs/performance.md).
 """
 
 import asyncio
+import logging
+import queue
+import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from store.journal import Journal, JournalClosedError
-from store.shapes.posts import Post, Sender, Verdict
+from store.journal import Journal, JournalClosedError, Pending
+from store.shapes.posts import Done, Work
 
-Outcome = list[Verdict] | BaseException
+LOG = logging.getLogger(__name__)
+
+GROUP_POSTS = 250
+"""Most posts in one transaction: enough to share the fsync, few enough to decide in some
+milliseconds, for which no other request gets its turn of the loop."""
+
+Outcomes = list[Done | BaseException]
 
 
 class Desk:
@@ -20,44 +31,104 @@ class Desk:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._loop = asyncio.get_running_loop()
-        self._settled: deque[tuple[asyncio.Future[list[Verdict]], Outcome]] = deque()
-        self._is_woken = False
+        self._waiting: deque[tuple[Work, asyncio.Future[Any]]] = deque()
+        self._taken: list[tuple[Work, asyncio.Future[Any]]] = []
+        self._is_busy = False
+        self._is_closed = False
+        self._errands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run_errands, name="committer", daemon=True)
+        self._thread.start()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
-    def submit(self, sender: Sender, posts: Sequence[Post]) -> asyncio.Future[list[Verdict]]:
-        """Queue posts in their order; the future holds one verdict each once they are durable."""
-        future: asyncio.Future[list[Verdict]] = self._loop.create_future()
-        try:
-            self._journal.deliver(sender, posts, lambda outcome: self._settle(future, outcome))
-        except JournalClosedError as problem:
-            future.set_exception(problem)
+    @property
+    def healthy(self) -> bool:
+        """Whether works can still be done."""
+        return self._thread.is_alive() and not self._is_closed
+
+    def submit(self, work: Work) -> asyncio.Future[Any]:
+        """Queue a work; the future holds what it came to once that is durable."""
+        future: asyncio.Future[Any] = self._loop.create_future()
+        if self._is_closed:
+            future.set_exception(JournalClosedError("the journal is closed: nothing was accepted"))
+            return future
+        self._waiting.append((work, future))
+        if not self._is_busy:
+            self._is_busy = True
+            self._idle.clear()
+            self._loop.call_soon(self._next_group)
         return future
 
-    async def keep_refused(self, sender: Sender, codes: Sequence[str], body: bytes) -> None:
-        """Return once the refused body is durable."""
-        await asyncio.wrap_future(self._journal.refuse(sender, codes, body))
+    async def close(self) -> None:
+        """Do what is waiting, then stop; the journal stays open."""
+        self._is_closed = True
+        await self._idle.wait()
+        self._errands.put(None)
+        await asyncio.to_thread(self._thread.join)
 
-    def _settle(self, future: asyncio.Future[list[Verdict]], outcome: Outcome) -> None:
-        # On the committer's thread. The flag is lowered before the queue is emptied, so a verdict
-        # queued meanwhile is either taken in that round or wakes the loop again.
-        self._settled.append((future, outcome))
-        if not self._is_woken:
-            self._is_woken = True
-            self._wake()
+    def _next_group(self) -> None:
+        self._taken = self._take_waiting()
+        if not self._taken:
+            self._is_busy = False
+            self._idle.set()
+        elif self._journal.try_take_turn():
+            self._decide()
+        else:
+            self._errands.put(self._await_turn)
 
-    def _wake(self) -> None:
+    def _take_waiting(self) -> list[tuple[Work, asyncio.Future[Any]]]:
+        taken: list[tuple[Work, asyncio.Future[Any]]] = []
+        size = 0
+        while self._waiting and (not taken or size + len(self._waiting[0][0].posts) <= GROUP_POSTS):
+            taken.append(self._waiting.popleft())
+            size += max(1, len(taken[-1][0].posts))
+        return taken
+
+    def _await_turn(self) -> None:
+        """On the thread: another process writes."""
         try:
-            self._loop.call_soon_threadsafe(self._hand_out)
-        except RuntimeError:
-            # The loop is closed: nobody is waiting for an answer any more.
-            self._settled.clear()
+            self._journal.take_turn()
+        except OSError as problem:
+            self._call(self._hand_out, [problem] * len(self._taken))
+        else:
+            self._call(self._decide)
 
-    def _hand_out(self) -> None:
-        self._is_woken = False
-        while self._settled:
-            future, outcome = self._settled.popleft()
+    def _decide(self) -> None:
+        group = [work for work, _ in self._taken]
+        try:
+            pending = self._journal.begin(group)
+        except Exception as problem:
+            self._errands.put(_alone(self, group, problem))
+        else:
+            self._errands.put(_commit(self, pending))
+
+    def _hand_out(self, outcomes: Outcomes) -> None:
+        for (_, future), outcome in zip(self._taken, outcomes, strict=True):
             if future.done():
                 continue
             if isinstance(outcome, BaseException):
                 future.set_exception(outcome)
             else:
                 future.set_result(outcome)
+        self._taken = []
+        self._next_group()
+
+    def _run_errands(self) -> None:
+        """The thread: whatever waits for the disk or for another process."""
+        while (errand := self._errands.get()) is not None:
+            errand()
+
+    def _call(self, step: Callable[..., None], *arguments: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(step, *arguments)
+        except RuntimeError:
+            LOG.debug("the loop is closed: nobody is waiting for an answer any more")
+
+
+def _commit(desk: Desk, pending: Pending) -> Callable[[], None]:
+    return lambda: desk._call(desk._hand_out, pending.commit())
+
+
+def _alone(desk: Desk, group: Sequence[Work], problem: Exception) -> Callable[[], None]:
+    """The group could not be written together: each work by itself."""
+    return lambda: desk._call(desk._hand_out, desk._journal.alone(group, problem))

@@ -5,6 +5,7 @@ A problem never repeats what was posted: messages are ours, paths name fields.
 
 import logging
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from starlette.responses import Response
 
 from ingest_api.reading import Refusal, RefusedError, invalid
 from store.shapes.checks import Violation
+from store.shapes.posts import Answer
 
 LOG = logging.getLogger(__name__)
 
@@ -42,10 +44,16 @@ PROBLEMS: dict[str, ProblemKind] = {
     "provider_not_owned": ProblemKind(403, "The provider identifier is not yours"),
     "not_found": ProblemKind(404, "There is nothing here"),
     "method_not_allowed": ProblemKind(405, "The method is not allowed here"),
+    "request_timeout": ProblemKind(408, "The body came too slowly"),
+    "snapshot_closed": ProblemKind(409, "The snapshot is not open"),
+    "snapshot_held": ProblemKind(409, "The snapshot would withdraw too much"),
+    "snapshot_incomplete": ProblemKind(409, "The snapshot is not what was announced"),
+    "precondition_failed": ProblemKind(412, "The stored revision is another one"),
     "too_large": ProblemKind(413, "The body is too large"),
     "too_many_items": ProblemKind(413, "The bulk has too many items"),
     "unsupported_media_type": ProblemKind(415, "The body must be application/json"),
     "validation_failed": ProblemKind(422, "The body breaks the contract"),
+    "idempotency_key_reused": ProblemKind(422, "The Idempotency-Key belongs to another request"),
     "internal_error": ProblemKind(500, "Something went wrong here"),
     "not_ready": ProblemKind(503, "The service cannot take posts now"),
 }
@@ -92,16 +100,27 @@ def problem(refusal: Refusal, instance: str | None = LISTINGS_PATH) -> Problem:
 _ENCODE = msgspec.json.Encoder().encode
 
 
+def problem_answer(
+    refusal: Refusal,
+    instance: str | None = LISTINGS_PATH,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """Return the HTTP answer of a refusal, as plain values."""
+    told = problem(refusal, instance)
+    sent = {**refusal.headers, **(headers or {}), "Content-Type": MEDIA_TYPE}
+    if told.status == 401:
+        sent["WWW-Authenticate"] = "ApiKey"
+    return Answer(told.status, sent, _ENCODE(told))
+
+
 def problem_response(
     refusal: Refusal,
     instance: str | None = LISTINGS_PATH,
-    headers: dict[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return the HTTP answer of a refusal."""
-    answer = problem(refusal, instance)
-    if answer.status == 401:
-        headers = {**(headers or {}), "WWW-Authenticate": "ApiKey"}
-    return Response(_ENCODE(answer), answer.status, headers, MEDIA_TYPE)
+    answer = problem_answer(refusal, instance, headers)
+    return Response(answer.body, answer.status, answer.headers)
 
 
 async def answer_refused(request: Request, error: Exception) -> Response:

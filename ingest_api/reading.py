@@ -7,14 +7,16 @@ breaks a limit. No message repeats what was posted.
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from store.shapes.checks import Violation, Warned, check
-from store.shapes.posts import Post
+from store.shapes.plain import read_plain
+from store.shapes.posts import Post, post_of
 from store.shapes.wire import MAX_BULK_ITEMS, MAX_LISTING_BYTES
 
 
@@ -22,7 +24,8 @@ from store.shapes.wire import MAX_BULK_ITEMS, MAX_LISTING_BYTES
 class Refusal:
     """Why something is not done. code: a key of `problems.PROBLEMS`.
 
-    limit: the bound that was broken. provider: whose listing it names, when that is known.
+    limit: the bound that was broken. provider, external_id: the listing it names, when known.
+    headers: what the answer carries beside the problem.
     """
 
     code: str
@@ -30,6 +33,8 @@ class Refusal:
     violations: tuple[Violation, ...] = ()
     limit: int | None = None
     provider: str | None = None
+    external_id: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class RefusedError(Exception):
@@ -45,7 +50,10 @@ class Understood:
     """A valid post and what the sender should know about it."""
 
     post: Post
-    warnings: list[Warned]
+    warnings: Sequence[Warned]
+
+
+NO_WARNINGS: tuple[Warned, ...] = ()
 
 
 class _BadJsonError(ValueError):
@@ -64,17 +72,22 @@ def read_listing(payload: bytes, now: datetime) -> Understood | Refusal:
     """Read one posted listing; now bounds its instants from above."""
     if len(payload) > MAX_LISTING_BYTES:
         return too_large(MAX_LISTING_BYTES, "listing")
+    plain = read_plain(payload)
+    return Understood(plain, NO_WARNINGS) if plain is not None else _read_listing(payload, now)
+
+
+def _read_listing(payload: bytes, now: datetime) -> Understood | Refusal:
     try:
         document = _parse(payload)
     except _BadJsonError as problem:
         return problem.refusal()
     if type(document) is not dict:
-        return _invalid((Violation("", "wrong_type", "must be an object"),), None)
+        return _invalid((Violation("", "wrong_type", "must be an object"),), {})
     checked = check(document, now)
     if checked.violations:
-        return _invalid(tuple(checked.violations), _provider(checked.patch))
+        return _invalid(tuple(checked.violations), checked.patch)
     patch = checked.patch
-    post = Post(patch["providerIdentifier"], patch["externalId"], patch, payload)
+    post = post_of(patch["providerIdentifier"], patch["externalId"], patch, payload)
     return Understood(post, checked.warnings)
 
 
@@ -85,13 +98,13 @@ def split_bulk(body: bytes) -> list[bytes] | Refusal:
     except _BadJsonError as problem:
         return problem.refusal()
     if members is None:
-        return _invalid((Violation("", "wrong_type", "must be an object"),), None)
+        return _invalid((Violation("", "wrong_type", "must be an object"),), {})
     if "items" not in members:
-        return _invalid((Violation("items", "required", "must be there"),), None)
+        return _invalid((Violation("items", "required", "must be there"),), {})
     try:
         items = _DECODE_ITEMS(members["items"])
     except msgspec.ValidationError:
-        return _invalid((Violation("items", "wrong_type", "must be an array"),), None)
+        return _invalid((Violation("items", "wrong_type", "must be an array"),), {})
     if len(items) > MAX_BULK_ITEMS:
         detail = f"A bulk has at most {MAX_BULK_ITEMS} items."
         return Refusal("too_many_items", detail, limit=MAX_BULK_ITEMS)
@@ -105,19 +118,22 @@ def too_large(limit: int, what: str) -> Refusal:
 
 def invalid(violations: tuple[Violation, ...]) -> Refusal:
     """Return the refusal of a document that breaks the contract."""
-    return _invalid(violations, None)
+    return _invalid(violations, {})
 
 
-def _invalid(violations: tuple[Violation, ...], provider: str | None) -> Refusal:
+def _invalid(violations: tuple[Violation, ...], patch: dict[str, Any]) -> Refusal:
     first, others = violations[0], len(violations) - 1
     more = f" ({others} more in violations)" if others else ""
     detail = f"{first.path or 'The body'} {first.message}{more}."
-    return Refusal("validation_failed", detail, violations, provider=provider)
+    return Refusal(
+        "validation_failed", detail, violations, provider=_text(patch, "providerIdentifier"),
+        external_id=_text(patch, "externalId"),
+    )  # fmt: skip
 
 
-def _provider(patch: dict[str, Any]) -> str | None:
-    provider = patch.get("providerIdentifier")
-    return provider if type(provider) is str else None
+def _text(patch: dict[str, Any], name: str) -> str | None:
+    value = patch.get(name)
+    return value if type(value) is str else None
 
 
 _DECODE = msgspec.json.Decoder().decode

@@ -1,193 +1,268 @@
 """The journal: makes posts durable before the partner is answered, and keeps the register.
 
-One committer thread takes whatever is waiting, commits it in one transaction with one fsync and
-answers all of it; nobody waits for company. Downstream of it stands the raw lake (`raw_lake`).
+A group of works is decided in memory and written in one transaction with one fsync. `begin`
+decides and writes, `Pending.commit` waits for the disk, so that a serving process can decide on
+its event loop and wait on a thread (`ingest_api.desk`); `submit` does both for everybody else.
+Downstream of it stands the raw lake (`raw_lake`).
 """
 
 import logging
-import queue
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from sqlalchemy.engine import Engine
 
 from store.database import open_journal_database
-from store.home import Home, locked
-from store.register import Register
+from store.home import FileLock, Home
+from store.register import Register, Turn
 from store.settings import Settings
-from store.shapes.posts import Accepted, Failed, Post, Rejected, Sender, Verdict
+from store.shapes.posts import (
+    Accepted,
+    Done,
+    Failed,
+    Post,
+    Rejected,
+    Sender,
+    Verdict,
+    Work,
+)
+from store.tables.columns import instant_text
 
 __all__ = [
     "Accepted",
     "Failed",
     "Journal",
     "JournalClosedError",
+    "Pending",
     "Post",
     "Rejected",
     "Sender",
     "Verdict",
+    "Work",
     "append_event",
     "open_journal",
 ]
 
 LOG = logging.getLogger("imo360.journal")
 
-GROUP_POSTS = 1_000
-"""Most posts in one transaction: enough to share the fsync, few enough to answer soon."""
+Clock = Callable[[], datetime]
 
 REFUSED_BYTES = 64 * 1024
 """How much of a refused body is kept."""
 
+KEPT_FOR = timedelta(hours=24)
+"""How long an answer is kept for its Idempotency-Key."""
 
-@dataclass(slots=True)
-class _Work:
-    """One caller's posts (or one refused body) on their way to the committer."""
-
-    sender: Sender
-    posts: Sequence[Post]
-    refused: tuple[Sequence[str], bytes] | None
-    deliver: Callable[[list[Verdict] | BaseException], None]
+POST, DELETE, SNAPSHOT = "estates.post", "estates.delete", "snapshots.send"
+"""Actions of the audit."""
 
 
 class JournalClosedError(Exception):
     """The journal was closed before the post was committed: it was not accepted."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A group that is decided and written, and not yet durable."""
+
+    journal: "Journal"
+    turn: Turn
+    group: Sequence[Work]
+    outcomes: list[Done]
+
+    def commit(self) -> list[Done | BaseException]:
+        """Wait until the group is durable; return what each work came to.
+
+        When the commit fails, each work is tried again alone, and fails alone.
+        """
+        return self.journal.finish(self)
+
+
 class Journal:
-    """The serving process's way into the journal. Thread-safe; owns the committer thread."""
+    """The way into one home's journal. One transaction at a time; not for use after `close`."""
 
     def __init__(
-        self, engine: Engine, lock: Path, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, engine: Engine, lock: Path, clock: Clock = lambda: datetime.now(UTC)
     ) -> None:
         self._register = Register(engine)
-        self._lock = lock
+        self._file_lock = FileLock(lock)
         self._clock = clock
-        self._waiting: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._one = threading.Lock()
         self._is_closed = False
-        self._door = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
-        self._thread.start()
 
-    @property
-    def healthy(self) -> bool:
-        """Whether posts can still be committed."""
-        return self._thread.is_alive() and not self._is_closed
+    def submit(self, sender: Sender, posts: Sequence[Post]) -> list[Verdict]:
+        """Commit posts in their order; return one verdict each once they are durable."""
+        return cast("list[Verdict]", self.do(Work(sender, posts)))
 
-    def submit(self, sender: Sender, posts: Sequence[Post]) -> Future[list[Verdict]]:
-        """Commit posts in their order; the future holds one verdict each once they are durable."""
-        future: Future[list[Verdict]] = Future()
-        self.deliver(sender, posts, lambda outcome: _settle(future, outcome))
-        return future
-
-    def deliver(
-        self,
-        sender: Sender,
-        posts: Sequence[Post],
-        deliver: Callable[[list[Verdict] | BaseException], None],
-    ) -> None:
-        """Like `submit`, but call `deliver` on the committer's thread (cheaper than a future)."""
-        self._put(_Work(sender, posts, None, deliver))
-
-    def refuse(self, sender: Sender, codes: Sequence[str], body: bytes) -> Future[list[Verdict]]:
-        """Keep the first 64 KiB of a refused body, with the codes of its violations."""
-        future: Future[list[Verdict]] = Future()
-        work = _Work(sender, (), (codes, body[:REFUSED_BYTES]), lambda o: _settle(future, o))
-        self._put(work)
-        return future
-
-    def close(self) -> None:
-        """Commit what is waiting, then stop."""
-        with self._door:
-            self._is_closed = True
-            self._waiting.put(None)
-        self._thread.join()
-        self._register.close()
-
-    def _put(self, work: _Work) -> None:
-        # Under one lock with `close`: nothing may queue behind the mark that ends the committer.
-        with self._door:
+    def do(self, work: Work) -> Done:
+        """Do one work; return what it came to. Raises what kept it from being done."""
+        with self._one:
             if self._is_closed:
                 raise JournalClosedError("the journal is closed: nothing was accepted")
-            self._waiting.put(work)
-
-    def _run(self) -> None:
-        is_open = True
-        while is_open:
-            group, is_open = self._next_group()
-            if group:
-                self._commit(group)
-
-    def _next_group(self) -> tuple[list[_Work], bool]:
-        """Wait for work, then take all that queued meanwhile; False when closing."""
-        group: list[_Work] = []
-        size = 0
-        work = self._waiting.get()
-        while work is not None:
-            group.append(work)
-            size += max(1, len(work.posts))
-            if size >= GROUP_POSTS:
-                return group, True
+            self.take_turn()
             try:
-                work = self._waiting.get_nowait()
-            except queue.Empty:
-                return group, True
-        return group, False
+                (outcome,) = self.begin([work]).commit()
+            except Exception as problem:
+                (outcome,) = self.alone([work], problem)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
 
-    def _commit(self, group: list[_Work]) -> None:
+    def preview(self, work: Work) -> Done:
+        """Return what a work would come to; nothing of it is kept."""
+        with self._one, self._file_lock.taken():
+            turn = self._register.begin(self._clock())
+            try:
+                return _do(turn, work)
+            finally:
+                self._register.abandon()
+
+    def try_take_turn(self) -> bool:
+        """Take the turn among the processes that write; False at once while another has it."""
+        return self._file_lock.try_take()
+
+    def take_turn(self) -> None:
+        """Take the turn among the processes that write, when it comes."""
+        self._file_lock.take()
+
+    def begin(self, group: Sequence[Work]) -> Pending:
+        """Decide a group and write it. The turn must be taken; `Pending.commit` gives it back.
+
+        Raises what kept the group from being written; the turn is then given back.
+        """
         try:
-            outcomes = self._commit_together(group)
-        except Exception as problem:
-            # One bad neighbour must not fail the others: each is tried again alone.
-            if len(group) > 1:
-                for work in group:
-                    self._commit([work])
-            elif len(group[0].posts) > 1:
-                self._commit_one_by_one(group[0])
-            else:
-                group[0].deliver(problem)
-            return
-        for work, outcome in zip(group, outcomes, strict=True):
-            work.deliver(outcome)
+            turn, outcomes = self._decide(group)
+        except BaseException:
+            self._file_lock.free()
+            raise
+        return Pending(self, turn, group, outcomes)
 
-    def _commit_one_by_one(self, work: _Work) -> None:
+    def finish(self, pending: Pending) -> list[Done | BaseException]:
+        """See `Pending.commit`."""
+        try:
+            self._register.commit(pending.turn)
+        except Exception as problem:
+            return self._retried(pending.group, problem)
+        else:
+            return list(pending.outcomes)
+        finally:
+            self._file_lock.free()
+
+    def alone(self, group: Sequence[Work], problem: Exception) -> list[Done | BaseException]:
+        """Do each work by itself, after the group failed with a problem. Takes its own turn."""
+        with self._file_lock.taken():
+            return self._retried(group, problem)
+
+    def close(self) -> None:
+        """Give the connection back; nothing is accepted any more."""
+        with self._one:
+            self._is_closed = True
+            self._register.close()
+            self._file_lock.close()
+
+    def _decide(self, group: Sequence[Work]) -> tuple[Turn, list[Done]]:
+        turn = self._register.begin(self._clock())
+        try:
+            if len(group) > 1:
+                turn.look_up(post for work in group for post in work.posts)
+            outcomes = [_do(turn, work) for work in group]
+            turn.write()
+        except BaseException:
+            self._register.abandon()
+            raise
+        return turn, outcomes
+
+    def _retried(self, group: Sequence[Work], problem: Exception) -> list[Done | BaseException]:
+        if len(group) == 1 and len(group[0].posts) < 2:
+            return [problem]
+        return [self._done_alone(work) for work in group]
+
+    def _done_alone(self, work: Work) -> Done | BaseException:
+        try:
+            turn, (outcome,) = self._decide([work])
+            self._register.commit(turn)
+        except Exception as problem:
+            return self._one_by_one(work) if len(work.posts) > 1 else problem
+        else:
+            return outcome
+
+    def _one_by_one(self, work: Work) -> list[Verdict]:
         """Commit each post of a bulk by itself: the one at fault fails, its neighbours do not."""
         verdicts: list[Verdict] = []
         for post in work.posts:
-            try:
-                ((verdict,),) = self._commit_together([replace(work, posts=(post,))])
-            except Exception:
-                LOG.exception("a post could not be committed; nothing of it is stored")
-                verdict = Failed()
-            verdicts.append(verdict)
-        work.deliver(verdicts)
-
-    def _commit_together(self, group: list[_Work]) -> list[list[Verdict]]:
-        outcomes: list[list[Verdict]] = []
-        with locked(self._lock), self._register.turn(self._clock()) as turn:
-            turn.look_up(post for work in group for post in work.posts)
-            for work in group:
-                if work.refused is not None:
-                    turn.keep_refused(work.sender.key_id, *work.refused)
-                outcomes.append([turn.take(work.sender, post) for post in work.posts])
-        return outcomes
+            outcome = self._done_alone(replace(work, posts=(post,), keeping=None))
+            if isinstance(outcome, BaseException):
+                LOG.error(
+                    "a post could not be committed; nothing of it is stored", exc_info=outcome
+                )
+                verdicts.append(Failed())
+            else:
+                verdicts += cast("list[Verdict]", outcome)
+        return verdicts
 
 
-def _settle(future: Future[list[Verdict]], outcome: list[Verdict] | BaseException) -> None:
-    if isinstance(outcome, BaseException):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
+def _do(turn: Turn, work: Work) -> Done:
+    """Do one work within a turn."""
+    if work.act is not None:
+        return work.act(turn)
+    sender = work.sender
+    for refused in work.refused:
+        turn.keep_refused(sender, refused, REFUSED_BYTES)
+        _note_refused(turn, sender, refused.provider_identifier, refused.codes)
+    if work.keeping is not None:
+        since = instant_text(turn.now - KEPT_FOR)
+        kept = turn.find_kept(sender, work.keeping, since)
+        if kept is not None:
+            return kept
+    if work.snapshot is not None and (closed := _closed_snapshot(turn, work)):
+        return closed
+    turn.look_up(work.posts)
+    verdicts = [turn.take(sender, post) for post in work.posts]
+    if work.snapshot is not None:
+        turn.note_sent(work.snapshot, verdicts)
+    if work.keeping is not None:
+        turn.keep_answer(sender, work.keeping, verdicts)
+    _note_verdicts(turn, work, verdicts)
+    return verdicts
 
 
-def open_journal(
-    settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-) -> Journal:
+def _closed_snapshot(turn: Turn, work: Work) -> list[Verdict]:
+    """Return the verdicts of posts whose snapshot takes no more; empty while it does."""
+    row = turn.first("open_snapshot", (work.snapshot, work.sender.partner_id))
+    if row is None:
+        return [Rejected("snapshot_closed") for _ in work.posts]
+    if any(post.provider_identifier != row[0] for post in work.posts):
+        return [Rejected("snapshot_scope", ("providerIdentifier",)) for _ in work.posts]
+    return []
+
+
+def _note_verdicts(turn: Turn, work: Work, verdicts: Sequence[Verdict]) -> None:
+    notes, sender = turn.notes, work.sender
+    notes.use(sender.key_id, "calls", work.calls)
+    notes.use(sender.key_id, "warned", work.warned)
+    accepted = 0
+    # What was rejected is counted when the door keeps its body and knows what it answers.
+    for post, verdict in zip(work.posts, verdicts, strict=True):
+        if isinstance(verdict, Accepted):
+            accepted += 1
+            action = POST if post.deletion is None else DELETE
+            notes.audit(sender, action, post.provider_identifier, "done")
+    notes.use(sender.key_id, "accepted", accepted)
+
+
+def _note_refused(turn: Turn, sender: Sender, provider: str | None, codes: Sequence[str]) -> None:
+    turn.notes.use(sender.key_id, "refused")
+    for code in codes:
+        turn.notes.use(sender.key_id, f"code:{code}")
+        turn.notes.audit(sender, POST, provider, code)
+
+
+def open_journal(settings: Settings, clock: Clock = lambda: datetime.now(UTC)) -> Journal:
     """Open the journal of a migrated home."""
     home = Home(settings.home)
     home.expect()
@@ -201,9 +276,11 @@ def append_event(settings: Settings, kind: str, facts: dict[str, Any], now: date
     """
     engine = open_journal_database(settings)
     register = Register(engine)
+    lock = FileLock(Home(settings.home).locks / "journal.lock")
     try:
-        with locked(Home(settings.home).locks / "journal.lock"), register.turn(now) as turn:
+        with lock.taken(), register.turn(now) as turn:
             return turn.add_fact(kind, msgspec.json.encode(facts))
     finally:
         register.close()
+        lock.close()
         engine.dispose()

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from store.shapes.bodies import BodyCodec
+from store.shapes.bodies import BodyCodec, EventRow
 
 Row = Sequence[Any]
 Columns = dict[str, Sequence[Any]]
@@ -44,6 +44,10 @@ REFUSAL_SCHEMA = pa.schema(
         pa.field("key_id", pa.int64(), nullable=False),
         pa.field("received_at", INSTANT, nullable=False),
         pa.field("codes", pa.string(), nullable=False),
+        pa.field("provider_identifier", pa.string()),
+        pa.field("external_id", pa.string()),
+        pa.field("problem", pa.string(), nullable=False),
+        pa.field("payload_bytes", pa.int64(), nullable=False),
         pa.field("payload", pa.binary(), nullable=False),
         pa.field("payload_sha256", pa.string(), nullable=False),
     ]
@@ -55,41 +59,42 @@ SLICE_ROWS = 500
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def event_table(names: Sequence[str], rows: Sequence[Row]) -> pa.Table:
-    """Return ingest_events rows (of these columns, as the driver gives them) as EVENT_SCHEMA."""
-    return pa.concat_tables([_events(names, part) for part in _slices(rows)])
+def event_table(rows: Sequence[EventRow]) -> pa.Table:
+    """Return journaled events as EVENT_SCHEMA."""
+    if not rows:
+        return EVENT_SCHEMA.empty_table()
+    return pa.concat_tables([_events(part) for part in _slices(rows)])
 
 
 def refusal_table(names: Sequence[str], rows: Sequence[Row]) -> pa.Table:
     """Return ingest_refusals rows (of these columns, as the driver gives them)."""
-    return pa.concat_tables(
-        [_table(_opened(names, part), REFUSAL_SCHEMA) for part in _slices(rows)]
-    )
+    return pa.concat_tables([_refusals(names, part) for part in _slices(rows)])
 
 
-def _slices(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+def _slices(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (rows[start : start + SLICE_ROWS] for start in range(0, len(rows), SLICE_ROWS))
 
 
-def _events(names: Sequence[str], rows: Sequence[Row]) -> pa.Table:
-    columns = _opened(names, rows)
+def _events(rows: Sequence[EventRow]) -> pa.Table:
+    columns: Columns = dict(zip(EventRow._fields, zip(*rows, strict=True), strict=True))
     columns["fields_present"] = [
         sorted(_members(payload)) if kind == "listing" else None
         for kind, payload in zip(columns["kind"], columns["payload"], strict=True)
     ]
-    return _table(columns, EVENT_SCHEMA)
+    return _table(_hashed(columns), EVENT_SCHEMA)
 
 
-def _opened(names: Sequence[str], rows: Sequence[Row]) -> Columns:
-    """Turn rows into columns, the body into payload and document."""
+def _refusals(names: Sequence[str], rows: Sequence[Row]) -> pa.Table:
     columns: Columns = dict(zip(names, zip(*rows, strict=True), strict=True))
     unpack = BodyCodec().unpack
-    payloads, documents = zip(*map(unpack, columns.pop("body")), strict=True)
+    columns["payload"] = [unpack(body) for body in columns.pop("body")]
+    return _table(_hashed(columns), REFUSAL_SCHEMA)
+
+
+def _hashed(columns: Columns) -> Columns:
     sha256 = hashlib.sha256
     return columns | {
-        "payload": payloads,
-        "document": documents,
-        "payload_sha256": [sha256(payload).hexdigest() for payload in payloads],
+        "payload_sha256": [sha256(payload).hexdigest() for payload in columns["payload"]],
     }
 
 

@@ -22,9 +22,10 @@ from store.database import driver_sql, open_journal_database, reading, writing
 from store.home import Home, locked, sync_folder, write_durably
 from store.lake_rows import EVENT_SCHEMA, event_table, refusal_table
 from store.settings import Settings
+from store.shapes.bodies import BodyCodec
 from store.tables.journal import (
+    ingest_batches,
     ingest_counters,
-    ingest_events,
     ingest_lake_files,
     ingest_refusals,
 )
@@ -49,16 +50,59 @@ class LakeFileMissingError(LakeDamagedError):
 
 @dataclass(frozen=True)
 class _Kind:
-    """What differs between the lake of events and the lake of refused bodies."""
+    """What differs between the lake of events and the lake of refused bodies.
+
+    offset: the counter that numbers them. fit: the last offset of a batch that begins at one
+    offset and ends at the latest at another; the journal keeps events by commits, which are not
+    cut. read: the rows from one offset to another.
+    """
 
     name: str
-    table: sa.Table
     offset: str
-    build: Callable[[Sequence[str], Sequence[Sequence[Any]]], pa.Table]
+    fit: Callable[[Connection, int, int], int]
+    read: Callable[[Connection, int, int], pa.Table]
 
 
-EVENTS = _Kind("events", ingest_events, "event_offset", event_table)
-REFUSALS = _Kind("refusals", ingest_refusals, "refusal_offset", refusal_table)
+def _fit_commits(connection: Connection, first: int, most: int) -> int:
+    batch = ingest_batches.c
+    fits = sa.select(sa.func.max(batch.last_offset)).where(
+        batch.first_offset >= first, batch.last_offset <= most
+    )
+    whole = sa.select(batch.last_offset).where(batch.first_offset == first)
+    last = connection.execute(fits).scalar() or connection.execute(whole).scalar()
+    if last is None:
+        raise LakeDamagedError(
+            f"the journal holds no event {first}: restore it from a backup before sealing goes on"
+        )
+    return int(last)
+
+
+def _fit_rows(_connection: Connection, _first: int, most: int) -> int:
+    return most
+
+
+def _read_events(connection: Connection, first: int, last: int) -> pa.Table:
+    batch, unpack = ingest_batches.c, BodyCodec().unpack_events
+    bodies = connection.execute(
+        sa.select(batch.body)
+        .where(batch.first_offset >= first, batch.last_offset <= last)
+        .order_by(batch.first_offset)
+    ).scalars()
+    return event_table([row for body in bodies for row in unpack(body)])
+
+
+def _read_refusals(connection: Connection, first: int, last: int) -> pa.Table:
+    offset = ingest_refusals.c.refusal_offset
+    between = offset.between(sa.bindparam("first"), sa.bindparam("last"))
+    statement = driver_sql(sa.select(ingest_refusals).where(between).order_by(offset),
+                           connection.engine)  # fmt: skip
+    # As the driver gives them: SQLAlchemy's types cost more than all the rest of sealing.
+    rows = connection.exec_driver_sql(statement, (first, last)).all()
+    return refusal_table(ingest_refusals.columns.keys(), rows)
+
+
+EVENTS = _Kind("events", "event_offset", _fit_commits, _read_events)
+REFUSALS = _Kind("refusals", "refusal_offset", _fit_rows, _read_refusals)
 
 
 @dataclass(frozen=True)
@@ -162,9 +206,9 @@ class RawLake:
         return self._verify_states("catalogued")
 
     def prune(self, now: datetime) -> int:
-        """Delete journal rows whose files are verified and old enough; return how many."""
+        """Delete commits whose files are verified and old enough; return how many."""
         before = now - timedelta(hours=self._settings.journal_keep_hours)
-        events = ingest_events.c
+        batch = ingest_batches.c
         table = ingest_lake_files.c
         with reading(self._engine) as connection:
             last = connection.execute(
@@ -174,8 +218,8 @@ class RawLake:
             ).scalar()
         with self._writing() as connection:
             return connection.execute(
-                sa.delete(ingest_events).where(
-                    events.event_offset <= (last or 0), events.received_at < before
+                sa.delete(ingest_batches).where(
+                    batch.last_offset <= (last or 0), batch.received_at < before
                 )
             ).rowcount
 
@@ -247,7 +291,8 @@ class RawLake:
             if planned is not None:
                 return planned[0], planned[1], planned[2]
             first = _last_catalogued(connection, kind) + 1
-            last = min(_last_given(connection, kind), first + MOST_ROWS - 1)
+            most = min(_last_given(connection, kind), first + MOST_ROWS - 1)
+            last = kind.fit(connection, first, most)
         name = _file_name(first, last)
         with self._writing() as connection:
             connection.execute(
@@ -263,18 +308,14 @@ class RawLake:
         return first, last, name
 
     def _content(self, kind: _Kind, first: int, last: int) -> bytes:
-        offset = kind.table.c[kind.offset]
-        between = offset.between(sa.bindparam("first"), sa.bindparam("last"))
-        statement = driver_sql(sa.select(kind.table).where(between).order_by(offset), self._engine)
         with reading(self._engine) as connection:
-            # As the driver gives them: SQLAlchemy's types cost more than all the rest of sealing.
-            rows = connection.exec_driver_sql(statement, (first, last)).all()
-        if len(rows) != last - first + 1:
+            table = kind.read(connection, first, last)
+        if table.num_rows != last - first + 1:
             raise LakeDamagedError(
-                f"the journal holds {len(rows)} of the {kind.name} {first}-{last}: "
+                f"the journal holds {table.num_rows} of the {kind.name} {first}-{last}: "
                 "restore it from a backup before sealing goes on"
             )
-        return _parquet(kind.build(kind.table.columns.keys(), rows))
+        return _parquet(table)
 
     def _catalogue(self, kind: _Kind, first: int, content: bytes) -> None:
         table = ingest_lake_files.c

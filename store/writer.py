@@ -7,7 +7,6 @@ interpreter at every step of every statement, and each time costs more than the 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import chain
 from typing import Any, cast
 
@@ -41,7 +40,7 @@ class Sizes(dict[int, str]):
 
 
 class Writer:
-    """One connection for one thread at a time. Everything here happens inside `transaction`."""
+    """One connection for one thread at a time. Everything between `begin` and `commit`."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -59,16 +58,24 @@ class Writer:
         """Return the texts of a statement for each of SIZES, each compiled when first used."""
         return Sizes(lambda size: self.compile(build(size)))
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Commit what happens inside durably, or nothing of it."""
+    def begin(self) -> None:
+        """Open a transaction that writes. End it by `commit` or `rollback`."""
         self._driver.execute(self._begin)
+
+    def commit(self) -> None:
+        """Make the transaction durable. Rolls back and raises when that is not possible.
+
+        May be called from another thread than the statements were: it waits for the disk.
+        """
         try:
-            yield
             self._driver.commit()
         except BaseException:
             self._driver.rollback()
             raise
+
+    def rollback(self) -> None:
+        """Undo the transaction."""
+        self._driver.rollback()
 
     def is_alone(self) -> bool:
         """Whether nobody else committed since this was last asked; False when not known."""
@@ -89,6 +96,10 @@ class Writer:
         """Yield the rows of every key; the statements take as many keys as their size."""
         for size, part in _parts(keys):
             yield from self.all(sizes[size], part)
+
+    def execute(self, sql: str, parameters: Row = ()) -> None:
+        """Execute a statement once."""
+        self._driver.execute(sql, parameters)
 
     def insert(self, sizes: Sizes, rows: Sequence[Row]) -> None:
         """Insert the rows; the statements take as many rows as their size."""

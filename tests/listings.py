@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from store.shapes.posts import Post
+from store.shapes.posts import Post, post_of
 
 FLAT: dict[str, Any] = {
     "title": "Apartament 3 camere, zona Herastrau",
@@ -28,6 +28,6 @@ def post(external_id: str, provider: str = "my-crm", **fields: Any) -> Post:
 
 def as_post(fields: dict[str, Any]) -> Post:
     """Return a post of exactly these wire fields."""
-    return Post(
+    return post_of(
         fields["providerIdentifier"], fields["externalId"], fields, json.dumps(fields).encode()
     )

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
+from ingest_api.dependencies import door_of
 from ingest_api.openapi import READY_OPERATION
 from ingest_api.problems import problem_response
 from ingest_api.reading import Refusal
@@ -18,7 +19,7 @@ async def get_health() -> dict[str, str]:
 @router.get("/readyz", openapi_extra=READY_OPERATION, summary="Whether posts can be taken")
 async def get_readiness(request: Request) -> Response:
     """Answer 200 while the journal takes posts, else 503."""
-    if request.app.state.journal.healthy:
+    if door_of(request).desk.healthy:
         return Response(b'{"status":"ready"}', media_type="application/json")
     refusal = Refusal("not_ready", "The journal takes no posts: see the server's log.")
     return problem_response(refusal, "/readyz")

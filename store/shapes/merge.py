@@ -8,7 +8,7 @@ Documents and patches are JSON objects under wire names. Absent keeps, None clea
 from dataclasses import dataclass
 from typing import Any
 
-from store.shapes.vocabulary import CLOSED
+from store.shapes.vocabulary import CLOSED, Status
 
 Document = dict[str, Any]
 
@@ -38,6 +38,17 @@ def merge(document: Document | None, patch: Document) -> Merged:
         return Merged(document, is_changed=False, is_stale=True)
     after = _apply(document, patch)
     return Merged(after, is_changed=_content(after) != _content(document), is_stale=False)
+
+
+DELETION = ("deletedAt", "deletionReason")
+"""Platform fields of a deleted listing's document."""
+
+
+def revive(document: Document, patch: Document) -> Document:
+    """Return a deleted listing's document as a post finds it: not deleted, and on the market
+    again unless the patch says otherwise."""
+    alive = {name: value for name, value in document.items() if name not in DELETION}
+    return alive if "status" in patch else alive | {"status": Status.ACTIVE.value}
 
 
 def effective_at(before: Document | None, after: Document, patch: Document, received: str) -> str:

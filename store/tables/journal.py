@@ -5,7 +5,7 @@ Their only writers are the serving process, the sealer and short operator comman
 
 import sqlalchemy as sa
 
-from store.tables.columns import NAMING, blob, instant, integer, text, truth
+from store.tables.columns import NAMING, blob, day, instant, integer, text, truth
 
 JOURNAL = sa.MetaData(naming_convention=NAMING)
 
@@ -52,35 +52,45 @@ ingest_listings = sa.Table(
     text("provider_identifier", "provider", nullable=False),
     text("external_id", "the partner's reference", nullable=False),
     integer("revision", "newest revision, counted from 1", nullable=False),
+    integer("event_offset", "event that made this revision", nullable=False),
+    text("status", "lifecycle status after it", nullable=False),
+    blob("fingerprint", "hash of the payload last applied; the same bytes again change nothing"),
     blob("document", "merged document after it, JSON in a zstd frame", nullable=False),
     sa.UniqueConstraint("provider_identifier", "external_id"),
     comment="The register: identity, order, state. Grain: listing. Writer: accept. Nuance: can "
-    "be rebuilt from the lake, ids included.",
+    "be rebuilt from the lake, ids included (but for the fingerprint, which only saves work).",
 )
 
-ingest_events = sa.Table(
-    "ingest_events",
+ingest_batches = sa.Table(
+    "ingest_batches",
     JOURNAL,
     integer(
-        "event_offset",
-        "place in the order of commits, without gaps",
+        "first_offset",
+        "first event in it; offsets are given in the order of commits, without gaps",
         primary_key=True,
         autoincrement=False,
     ),
-    text("event_id", "identifier given to the partner", nullable=False),
-    text("kind", "listing, or an input that is not a payload (zones_loaded, ...)", nullable=False),
-    integer("listing_id", "the listing; null for other kinds"),
-    integer("revision", "revision after it; unchanged by a re-post or a stale body"),
-    text("provider_identifier", "provider"),
-    text("external_id", "the partner's reference"),
-    integer("key_id", "key that sent it"),
+    integer("last_offset", "last event in it", nullable=False),
+    instant("received_at", "when its events were received", nullable=False),
+    blob("body", "the events: rows in one zstd frame", nullable=False),
+    comment="The journal. Grain: commit. Writer: accept. Nuance: the events of one commit are one "
+    "row, because a row each costs more than all the rest of a post; rows are deleted once their "
+    "lake file is verified.",
+)
+
+ingest_changes = sa.Table(
+    "ingest_changes",
+    JOURNAL,
+    text("provider_identifier", "provider", primary_key=True),
+    integer("event_offset", "event that made the revision", primary_key=True, autoincrement=False),
+    integer("listing_id", "the listing", nullable=False),
+    integer("revision", "the revision it made", nullable=False),
+    text("status", "lifecycle status after it", nullable=False),
+    truth("is_deleted", "whether the listing was deleted by it", nullable=False),
     instant("received_at", "when it was received", nullable=False),
-    instant("effective_at", "when it became true", nullable=False),
-    truth("is_changed", "whether it made a revision", nullable=False),
-    blob("body", "payload bytes and merged document in one zstd frame", nullable=False),
-    comment="The journal. Grain: event. Writer: accept. Nuance: rows are deleted once their lake "
-    "file is verified; the offset is assigned under the writers' lock, so order of offsets is "
-    "order of commits.",
+    comment="What changed, by provider: the feed of changes. Grain: event that made a revision. "
+    "Writer: accept. Nuance: never pruned, so that a reader may begin anywhere.",
+    sqlite_with_rowid=False,
 )
 
 ingest_refusals = sa.Table(
@@ -95,6 +105,10 @@ ingest_refusals = sa.Table(
     integer("key_id", "key that sent it", nullable=False),
     instant("received_at", "when it was received", nullable=False),
     text("codes", "JSON array of violation codes", nullable=False),
+    text("provider_identifier", "provider it names; null when that could not be read"),
+    text("external_id", "reference it names; null when that could not be read"),
+    text("problem", "JSON: code and violations as they were answered", nullable=False),
+    integer("payload_bytes", "size of all that was refused", nullable=False),
     blob("body", "first 64 KiB of the refused bytes, zstd", nullable=False),
     comment="Refused bodies of authenticated partners. Grain: refused item. "
     "Writer: accept. They change nothing.",
@@ -125,4 +139,80 @@ ingest_lake_files = sa.Table(
     instant("planned_at", "when the batch was fixed", nullable=False),
     comment="The lake's catalogue. Grain: file. Writer: sealer. Nuance: readers open catalogued "
     "files only.",
+)
+
+ingest_idempotency_keys = sa.Table(
+    "ingest_idempotency_keys",
+    JOURNAL,
+    integer("key_id", "API key that sent it", primary_key=True, autoincrement=False),
+    text("idempotency_key", "as the partner chose it", primary_key=True),
+    text("request_sha256", "hash of path and body", nullable=False),
+    integer("answer_code", "HTTP status of the answer", nullable=False),
+    text("headers", "JSON object of the answer's own headers", nullable=False),
+    blob("answer", "the answer's body, byte for byte", nullable=False),
+    instant("created_at", "when it was answered first", nullable=False),
+    comment="Answers kept for Idempotency-Key. Grain: API key and idempotency key. Writer: accept. "
+    "Nuance: committed with the posts they answer; forgotten after a day.",
+)
+
+ingest_snapshots = sa.Table(
+    "ingest_snapshots",
+    JOURNAL,
+    text("snapshot_id", "random identifier given to the partner", primary_key=True),
+    integer("partner_id", "who opened it", nullable=False),
+    integer("key_id", "API key that opened it", nullable=False),
+    text("provider_identifier", "provider whose listings it holds whole", nullable=False),
+    text("transaction", "only these: SALE or RENT; null = both"),
+    text("type", "only this property type; null = all"),
+    text("state", "open, held, confirmed, applied or abandoned", nullable=False),
+    integer("opened_offset", "last event before it was opened", nullable=False),
+    instant("opened_at", "when it was opened", nullable=False),
+    instant("closed_at", "when it was applied or abandoned"),
+    integer("sent", "listings sent with it, counted when it was closed"),
+    integer("on_market", "listings of its scope on the market, counted when it was closed"),
+    integer("missing", "of these not sent: what closing withdraws"),
+    comment="Snapshots: whole inventories sent listing by listing. Grain: snapshot. "
+    "Writer: accept. Nuance: only closing withdraws; a held one waits for the partner's word.",
+)
+
+ingest_snapshot_items = sa.Table(
+    "ingest_snapshot_items",
+    JOURNAL,
+    text("snapshot_id", "the snapshot", primary_key=True),
+    integer("listing_id", "a listing sent with it", primary_key=True, autoincrement=False),
+    comment="What was sent with a snapshot. Grain: snapshot and listing. Writer: accept.",
+    sqlite_with_rowid=False,
+)
+
+ingest_usage_counts = sa.Table(
+    "ingest_usage_counts",
+    JOURNAL,
+    integer("key_id", "API key", primary_key=True, autoincrement=False),
+    day("usage_date", "day, UTC", primary_key=True),
+    text(
+        "measure",
+        "calls, accepted, warned, refused, code:<problem or violation>, ms:<upper bound>",
+        primary_key=True,
+    ),
+    integer("count", "how often", nullable=False),
+    instant("last_used_at", "newest use", nullable=False),
+    comment="Use of API keys. Grain: key, day and measure. Writer: accept. Nuance: what a post "
+    "counts commits with it; times of answers follow within seconds.",
+    sqlite_with_rowid=False,
+)
+
+ingest_audit_entries = sa.Table(
+    "ingest_audit_entries",
+    JOURNAL,
+    integer("id", "place in the order of commits", primary_key=True),
+    instant("recorded_at", "when", nullable=False),
+    text("actor", "key:ID, person:ID, cli or anonymous", nullable=False),
+    text("action", "what was done, such as estates.post or keys.create", nullable=False),
+    text("subject", "whose: a provider, a key, an account"),
+    text("address", "where from; null on the command line"),
+    text("outcome", "done, or the code of the refusal", nullable=False),
+    integer("count", "how many items of one commit", nullable=False),
+    text("details", "JSON object; never a secret"),
+    comment="Who did what. Grain: commit, actor, action, subject and outcome. Writer: accept. "
+    "Nuance: triggers refuse updates and deletions.",
 )

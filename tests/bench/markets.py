@@ -26,7 +26,7 @@ def fill(settings: Settings, listings: int) -> int:
     sender = bench_sender(settings)
     journal = open_journal(settings)
     for start in range(0, len(posts), GROUP):
-        journal.submit(sender, posts[start : start + GROUP]).result()
+        journal.submit(sender, posts[start : start + GROUP])
     journal.close()
     RawLake(settings).seal(datetime.now(UTC))
     return len(posts)

@@ -17,7 +17,7 @@ from flows.steps.worker import Worker, start_worker
 from store.home import Home
 from store.journal import open_journal
 from store.settings import Settings
-from store.shapes.posts import Post, Sender
+from store.shapes.posts import Sender, post_of
 from tests.bench.markets import bench_sender
 
 CHANGES = 5
@@ -80,8 +80,8 @@ def _post(
 ) -> None:
     patch = {"providerIdentifier": provider, "externalId": external_id, "price": round(price) + 1}
     journal = open_journal(settings)
-    post = Post(provider, external_id, patch, msgspec.json.encode(patch))
-    journal.submit(sender, [post]).result()
+    post = post_of(provider, external_id, patch, msgspec.json.encode(patch))
+    journal.submit(sender, [post])
     journal.close()
 
 

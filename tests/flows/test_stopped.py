@@ -24,7 +24,7 @@ def test_what_a_check_stopped_is_loaded_told_and_published_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     load_packaged(settings, clock())
-    journal.submit(sender, [post("a"), post("b")]).result(timeout=10)
+    journal.submit(sender, [post("a"), post("b")])
     with monkeypatch.context() as broken:
         broken.setattr(flows.steps.worker, "check", lambda _rows: FAILING)
         stopped = refresh(settings, "test", clock=clock)
@@ -42,7 +42,7 @@ def test_a_replay_that_fails_a_check_leaves_readers_what_they_had(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     load_packaged(settings, clock())
-    journal.submit(sender, [post("a")]).result(timeout=10)
+    journal.submit(sender, [post("a")])
     refresh(settings, "test", clock=clock)
     before = warehouse_path(Home(settings.home))
     monkeypatch.setattr(flows.steps.replay, "check", lambda _rows: FAILING)
@@ -55,7 +55,7 @@ def test_replays_keep_the_present_warehouse_and_the_one_before(
     settings: Settings, journal: Journal, sender: Sender, clock: Ticking
 ) -> None:
     load_packaged(settings, clock())
-    journal.submit(sender, [post("a")]).result(timeout=10)
+    journal.submit(sender, [post("a")])
     for _ in range(3):
         replay(settings, clock)
     kept = sorted(path.name for path in Home(settings.home).warehouses.glob("*.sqlite"))

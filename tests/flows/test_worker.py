@@ -84,13 +84,13 @@ def test_a_worker_opens_the_warehouse_a_replay_pointed_to_before_it_let_go(
 def test_a_refresh_ends_though_partners_post_without_pause(
     worker: Worker, settings: Settings, journal: Journal, sender: Sender
 ) -> None:
-    journal.submit(sender, [post("a")]).result(timeout=10)
+    journal.submit(sender, [post("a")])
     cycles: list[CycleReport] = []
 
     def post_again(report: CycleReport) -> None:
         cycles.append(report)
         if len(cycles) < 20:
-            journal.submit(sender, [post("a", price=1_000 + len(cycles))]).result(timeout=10)
+            journal.submit(sender, [post("a", price=1_000 + len(cycles))])
 
     target = RawLake(settings).last_offset()
     worker.drain(Watch(on_cycle=post_again), target)
@@ -104,7 +104,7 @@ def test_a_refresh_ends_though_partners_post_without_pause(
 def test_a_new_day_begins_though_partners_post_without_pause(
     worker: Worker, settings: Settings, journal: Journal, sender: Sender
 ) -> None:
-    journal.submit(sender, [post("a")]).result(timeout=10)
+    journal.submit(sender, [post("a")])
     worker.drain()
     tomorrow = NOW.date() + timedelta(days=1)
     worker.settings = settings.model_copy(update={"as_of_date": tomorrow, "cycle_seconds": 0.01})
@@ -116,9 +116,9 @@ def test_a_new_day_begins_though_partners_post_without_pause(
         if report.edition == 2 or len(seen) == 30:
             stop.set()
         else:
-            journal.submit(sender, [post("a", price=1_000 + len(seen))]).result(timeout=10)
+            journal.submit(sender, [post("a", price=1_000 + len(seen))])
 
-    journal.submit(sender, [post("a", price=999)]).result(timeout=10)
+    journal.submit(sender, [post("a", price=999)])
     Loop(worker.settings, stop, worker, post_again).run_until(time.monotonic() + 60)
     assert seen[-1] == 2
     assert worker.resident.edition is not None
@@ -130,7 +130,7 @@ def test_pictures_are_not_asked_for_again_before_their_verdicts_are_loaded(
     worker: Worker, settings: Settings, journal: Journal, sender: Sender, clock: Ticking,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    journal.submit(sender, [post("a", imageUrls=WITH_PICTURE)]).result(timeout=10)
+    journal.submit(sender, [post("a", imageUrls=WITH_PICTURE)])
     worker.drain()
     lake, looks = RawLake(settings), Looks()
     drained: list[int] = []
@@ -163,7 +163,7 @@ def test_a_refresh_that_joins_waits_for_the_first_verdicts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(flows.steps.refresh, "POLL_SECONDS", 0.01)
-    journal.submit(sender, [post("a", imageUrls=WITH_PICTURE)]).result(timeout=10)
+    journal.submit(sender, [post("a", imageUrls=WITH_PICTURE)])
     worker.drain()
     joined: list[Refreshed] = []
     looks = Looks()
@@ -185,7 +185,7 @@ def test_exports_are_durable_before_the_manifest_names_them(
     worker: Worker, settings: Settings, journal: Journal, sender: Sender,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    journal.submit(sender, [post("a")]).result(timeout=10)
+    journal.submit(sender, [post("a")])
     worker.drain()
     written: list[Path] = []
 
@@ -204,7 +204,7 @@ def test_exports_are_durable_before_the_manifest_names_them(
 def test_a_worker_that_lost_its_lease_moves_no_manifest(
     worker: Worker, settings: Settings, journal: Journal, sender: Sender, clock: Ticking
 ) -> None:
-    journal.submit(sender, [post("a")]).result(timeout=10)
+    journal.submit(sender, [post("a")])
     worker.drain()
     worker.lease.release()
     taker = started(settings, clock)

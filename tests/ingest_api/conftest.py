@@ -21,7 +21,7 @@ from store.database import open_journal_database, reading, writing
 from store.keys import create_key
 from store.settings import Settings
 from store.shapes.bodies import BodyCodec
-from store.tables.journal import ingest_events, ingest_listings, ingest_refusals
+from store.tables.journal import ingest_batches, ingest_listings, ingest_refusals
 
 LISTINGS = "/api/integration/estates"
 _numbers = itertools.count(1)
@@ -82,17 +82,16 @@ class Api:
                 .where(ingest_listings.c.provider_identifier == provider)
                 .where(ingest_listings.c.external_id == external_id)
             ).scalar()
-        return None if packed is None else json.loads(self._codec.unpack(packed)[1])
+        return None if packed is None else wire_fields(json.loads(self._codec.unpack(packed)))
 
     def payloads(self, provider: str) -> list[bytes]:
         """Return the bytes of all events of a provider, in their order."""
         with reading(self.engine) as connection:
-            rows = connection.execute(
-                sa.select(ingest_events.c.body)
-                .where(ingest_events.c.provider_identifier == provider)
-                .order_by(ingest_events.c.event_offset)
+            bodies = connection.execute(
+                sa.select(ingest_batches.c.body).order_by(ingest_batches.c.first_offset)
             ).scalars()
-            return [self._codec.unpack(body)[0] for body in rows]
+            events = [event for body in bodies for event in self._codec.unpack_events(body)]
+        return [event.payload for event in events if event.provider_identifier == provider]
 
     def refused(self) -> list[tuple[list[str], bytes]]:
         """Return codes and bytes of all refused bodies, in their order."""
@@ -102,7 +101,12 @@ class Api:
                     ingest_refusals.c.refusal_offset
                 )
             ).all()
-        return [(json.loads(codes), self._codec.unpack(body)[0]) for codes, body in rows]
+        return [(json.loads(codes), self._codec.unpack(body)) for codes, body in rows]
+
+
+def wire_fields(document: dict[str, Any]) -> dict[str, Any]:
+    """Return what partners posted of a document: without what the platform adds."""
+    return {name: value for name, value in document.items() if name != "statusSince"}
 
 
 def problem_of(answer: Any) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from analytics.synthetic_market import SyntheticMarket, generate
 from store.journal import Journal, Sender
 from store.reference import places_path, read_places
 from store.shapes.checks import check
-from store.shapes.posts import Post, Verdict
+from store.shapes.posts import Post, Verdict, post_of
 
 AS_OF = date(2026, 6, 15)
 
@@ -28,8 +28,8 @@ def posts_of(events: Iterable[tuple[Any, dict[str, Any]]], now: datetime) -> lis
         checked = check(payload, now)
         if not checked.violations:
             raw = json.dumps(payload).encode()
-            posts.append(Post(payload["providerIdentifier"], payload["externalId"],
-                              checked.patch, raw))  # fmt: skip
+            posts.append(post_of(payload["providerIdentifier"], payload["externalId"],
+                                 checked.patch, raw))  # fmt: skip
     return posts
 
 
@@ -37,5 +37,5 @@ def send(journal: Journal, sender: Sender, posts: Sequence[Post]) -> list[Verdic
     """Post everything in order, in bulks of 200."""
     verdicts: list[Verdict] = []
     for start in range(0, len(posts), 200):
-        verdicts += journal.submit(sender, posts[start : start + 200]).result(timeout=60)
+        verdicts += journal.submit(sender, posts[start : start + 200])
     return verdicts

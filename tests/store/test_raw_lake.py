@@ -12,10 +12,11 @@ import sqlalchemy as sa
 
 import store.raw_lake
 from store.database import open_journal_database, writing
-from store.journal import Journal, Sender, append_event
+from store.journal import Journal, Sender, Work, append_event
 from store.raw_lake import LakeDamagedError, RawLake
 from store.settings import Settings
-from store.tables.journal import ingest_events, ingest_lake_files
+from store.shapes.posts import RefusedBody
+from store.tables.journal import ingest_batches, ingest_lake_files
 from tests.listings import document, post
 
 POINTS = ("seal_planned", "seal_before_write", "seal_written", "seal_catalogued")
@@ -27,7 +28,7 @@ class CrashError(Exception):
 
 def fill(journal: Journal, sender: Sender, count: int, start: int = 0) -> None:
     posts = [post(f"x{i}", price=1000 + i) for i in range(start, start + count)]
-    journal.submit(sender, posts).result(timeout=10)
+    journal.submit(sender, posts)
 
 
 @pytest.fixture
@@ -149,7 +150,7 @@ def test_the_journal_is_pruned_only_behind_verified_files(
     assert lake.prune(much_later) == 0
     lake.verify_new()
     assert lake.prune(clock()) == 0
-    assert lake.prune(much_later) == 4
+    assert lake.prune(much_later) == 1
     fill(journal, sender, 1, start=4)
     assert lake.seal(clock()) == 5
     assert lake.read(0, 100).num_rows == 5
@@ -159,9 +160,10 @@ def test_a_hole_in_the_journal_stops_sealing(
     journal: Journal, sender: Sender, lake: RawLake, settings: Settings,
     clock: Callable[[], datetime],
 ) -> None:  # fmt: skip
-    fill(journal, sender, 3)
+    for number in range(3):
+        fill(journal, sender, 1, start=number)
     with writing(open_journal_database(settings)) as connection:
-        connection.execute(sa.delete(ingest_events).where(ingest_events.c.event_offset == 2))
+        connection.execute(sa.delete(ingest_batches).where(ingest_batches.c.first_offset == 2))
     with pytest.raises(LakeDamagedError, match="holds 2 of the events 1-3"):
         lake.seal(clock())
 
@@ -173,7 +175,7 @@ def test_facts_and_refusals_keep_their_nulls_and_codes(
     fill(journal, sender, 1)
     append_event(settings, "rates_loaded", {"sha256": "0"}, clock())
     fill(journal, sender, 600, start=1)
-    journal.refuse(sender, ["too_large"], b"\xff{").result(timeout=10)
+    journal.do(Work(sender, refused=[RefusedBody(("too_large",), "{}", b"\xff{")]))
     lake.seal(clock())
     rows = lake.read(0, 1000).to_pylist()
     assert [row["fields_present"] is None for row in rows[:3]] == [False, True, False]
