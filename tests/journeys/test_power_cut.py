@@ -1,0 +1,252 @@
+"""The power fails: what was acknowledged is there, once, whole and in its newest state."""
+
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from cli.free_port import free_port
+from store.database import open_journal_database, writing
+from store.keys import create_key
+from store.settings import Settings
+from tests.journeys.crowd import Crowd, LostError, expect_kept
+from tests.journeys.power_cut import (
+    Disk,
+    Kept,
+    PowerCutError,
+    play_until,
+    preloadable,
+    read_log,
+    recording,
+)
+from tests.journeys.server import await_health, command, kill
+
+CUTS = int(os.environ.get("IMO360_TEST_CUTS", "6"))
+"""Positions at which the power is cut; at each, all of KEPT is looked at."""
+
+POSTS = int(os.environ.get("IMO360_TEST_CUT_POSTS", "4000"))
+"""Posts acknowledged before the server is ended."""
+
+KEPT: tuple[Kept, ...] = get_args(Kept)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A server that was posted to while its changes were logged."""
+
+    home: Path
+    key: str
+    disk: Disk
+    log: Path
+    crowd: Crowd
+
+
+def run_logged(home: Path, folder: Path, **environment: str) -> Run:
+    """Serve a home, post to it, end the server by SIGKILL."""
+    engine = open_journal_database(Settings(home=home))
+    with writing(engine) as connection:
+        key = create_key(connection, "T", ["publish.estates"], None, None, datetime.now(UTC))
+    engine.dispose()
+    disk, log, port = Disk(home), folder / "changes.log", free_port()
+    logged = recording(preloadable(folder), home, log)
+    server = command("serve", "--port", str(port), home=home, IMO360_SEAL_SECONDS="0.2",
+                     **logged, **environment)  # fmt: skip
+    crowd = Crowd(port, key, seed=21, log=log)
+    try:
+        await_health(f"http://127.0.0.1:{port}")
+        crowd.start()
+        ends = time.monotonic() + 60
+        while len(crowd.told) < POSTS and time.monotonic() < ends:
+            time.sleep(0.02)
+    finally:
+        kill(server)
+        crowd.stop()
+    assert not crowd.wrong
+    assert len(crowd.told) >= POSTS
+    return Run(home, key, disk, log, crowd)
+
+
+def cut_and_look(run: Run, folder: Path, cuts: int, kept: tuple[Kept, ...]) -> tuple[int, int]:
+    """Cut the power at some positions; return homes looked at and acknowledgements checked."""
+    chance = random.Random(22)
+    told = sorted(run.crowd.told, key=lambda each: each.position)
+    # Just behind an acknowledgement: it has had no time to become durable on its own.
+    positions = sorted(chance.sample(sorted({each.position for each in told}), cuts - 1))
+    count = checked = 0
+    for position in play_until(run.disk, read_log(run.log), [*positions, told[-1].position]):
+        before = [each for each in told if each.position <= position]
+        for what in kept:
+            home = folder / "after"
+            run.disk.cut(home, what, chance)
+            expect_kept(Settings(home=home), run.key, before, run.crowd.sent)
+            shutil.rmtree(home)
+            count, checked = count + 1, checked + len(before)
+    return count, checked
+
+
+@pytest.mark.slow
+def test_a_power_cut_loses_nothing_that_was_acknowledged(
+    settings: Settings, tmp_path: Path
+) -> None:
+    run = run_logged(settings.home, tmp_path)
+    begun = time.monotonic()
+    count, checked = cut_and_look(run, tmp_path, CUTS, KEPT)
+    print(
+        f"{len(run.crowd.told)} acknowledged, {run.log.stat().st_size >> 20} MiB of changes, "
+        f"{count} homes after a cut, {checked} acknowledgements looked up in "
+        f"{time.monotonic() - begun:.0f} s"
+    )
+
+
+@pytest.mark.slow
+def test_without_its_syncs_the_server_would_be_seen_to_lose(
+    settings: Settings, tmp_path: Path
+) -> None:
+    run = run_logged(settings.home, tmp_path, POWER_CUT_DROPS_SYNCS="1")
+    with pytest.raises(LostError, match=r"lost"):
+        cut_and_look(run, tmp_path, 2, ("nothing",))
+
+
+@pytest.mark.slow
+def test_the_log_accounts_for_every_byte_of_the_home(settings: Settings, tmp_path: Path) -> None:
+    run = run_logged(settings.home, tmp_path)
+    for record in read_log(run.log):
+        run.disk.play(record)
+    assert run.disk.differences(run.home) == []
+
+
+# -- the harness itself ---------------------------------------------------------------------
+
+WRITERS = {
+    "no sync": ("open('a', 'w').write('x')", {}),
+    "a synced file in a folder that was not": (
+        "f = open('a', 'w'); f.write('x'); f.flush(); os.fsync(f.fileno())", {},
+    ),
+    "a synced file and folder": (
+        "f = open('a', 'w'); f.write('x'); f.flush(); os.fsync(f.fileno()); sync('.')",
+        {"a": "x"},
+    ),
+    "a write behind the sync": (
+        "f = open('a', 'w'); f.write('x'); f.flush(); os.fsync(f.fileno()); sync('.');"
+        "f.write('y'); f.flush()",
+        {"a": "x"},
+    ),
+    "a synced folder and a file that was not": ("open('a', 'w').write('x'); sync('.')", {"a": ""}),
+    "a rename before the folder's sync": (
+        "f = open('b', 'w'); f.write('x'); f.flush(); os.fsync(f.fileno());"
+        "os.replace('b', 'a'); sync('.')",
+        {"a": "x"},
+    ),
+    "a rename behind the folder's sync": (
+        "f = open('b', 'w'); f.write('x'); f.flush(); os.fsync(f.fileno()); sync('.');"
+        "os.replace('b', 'a')",
+        {"b": "x"},
+    ),
+    "a rename that was synced, of a file that was not": (
+        "open('b', 'w').write('x'); os.replace('b', 'a'); sync('.')", {"a": ""},
+    ),
+    "a removal behind the folder's sync": (
+        "f = open('a', 'w'); f.write('x'); f.flush(); os.fsync(f.fileno()); sync('.');"
+        "os.unlink('a')",
+        {"a": "x"},
+    ),
+    "a truncation behind the sync": (
+        "f = open('a', 'w'); f.write('xyz'); f.flush(); os.fsync(f.fileno()); sync('.');"
+        "f.truncate(1)",
+        {"a": "xyz"},
+    ),
+    "a new folder's file, its own folder not synced": (
+        "os.mkdir('d'); f = open('d/a', 'w'); f.write('x'); f.flush(); os.fsync(f.fileno());"
+        "sync('d')",
+        {},
+    ),
+    "a new folder's file, all synced": (
+        "os.mkdir('d'); f = open('d/a', 'w'); f.write('x'); f.flush(); os.fsync(f.fileno());"
+        "sync('d'); sync('.')",
+        {"d/a": "x"},
+    ),
+    "writes at offsets": (
+        "f = os.open('a', os.O_RDWR | os.O_CREAT); os.pwrite(f, b'xx', 2); os.fdatasync(f);"
+        "sync('.'); os.pwrite(f, b'yy', 0)",
+        {"a": "\0\0xx"},
+    ),
+}  # fmt: skip
+
+PRELUDE = """
+import os
+def sync(folder):
+    f = os.open(folder, os.O_RDONLY); os.fsync(f); os.close(f)
+"""
+
+
+def write(tmp_path: Path, program: str) -> tuple[Disk, Path]:
+    """Run a program in a logged folder; return the disk at its end, and the folder."""
+    folder, log = tmp_path / "disk", tmp_path / "changes.log"
+    folder.mkdir()
+    disk = Disk(folder)
+    environment = os.environ | recording(preloadable(tmp_path), folder, log)
+    subprocess.run([sys.executable, "-c", PRELUDE + program], check=True, cwd=folder,
+                   env=environment)  # fmt: skip
+    for record in read_log(log):
+        disk.play(record)
+    return disk, folder
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Return the files below a folder."""
+    return {str(path.relative_to(folder)): path.read_text()
+            for path in folder.rglob("*") if path.is_file()}  # fmt: skip
+
+
+@pytest.mark.parametrize(("program", "left"), WRITERS.values(), ids=WRITERS.keys())
+def test_a_cut_leaves_what_was_synced(program: str, left: dict[str, str], tmp_path: Path) -> None:
+    disk, folder = write(tmp_path, program)
+    disk.cut(tmp_path / "after", "nothing", random.Random(1))
+    assert contents(tmp_path / "after") == left
+    assert disk.differences(folder) == []
+
+
+@pytest.mark.parametrize(("synchronous", "rows"), [("OFF", 0), ("FULL", 50)])
+def test_a_database_keeps_its_commits_only_with_its_syncs(
+    synchronous: str, rows: int, tmp_path: Path
+) -> None:
+    program = f"""
+import sqlite3
+c = sqlite3.connect("a.db", isolation_level=None)
+c.execute("PRAGMA journal_mode=WAL")
+c.execute("CREATE TABLE t (x)")
+c.execute("PRAGMA synchronous={synchronous}")
+for x in range(50):
+    c.execute("INSERT INTO t VALUES (?)", (x,))
+os._exit(0)
+"""
+    disk, _ = write(tmp_path, program)
+    disk.cut(tmp_path / "after", "nothing", random.Random(1))
+    connection = sqlite3.connect(tmp_path / "after" / "a.db")
+    assert connection.execute("SELECT count(*) FROM t").fetchone() == (rows,)
+    connection.close()
+
+
+def test_a_call_that_is_not_modelled_fails_the_test(tmp_path: Path) -> None:
+    with pytest.raises(PowerCutError, match="link"):
+        write(tmp_path, "open('a', 'w').close(); os.link('a', 'b')")
+
+
+def test_a_write_is_torn_between_sectors(tmp_path: Path) -> None:
+    program = "f = os.open('a', os.O_RDWR | os.O_CREAT); sync('.'); os.pwrite(f, b'x' * 8192, 100)"
+    disk, _ = write(tmp_path, program)
+    left = set()
+    for seed in range(50):
+        disk.cut(tmp_path / str(seed), "something", random.Random(seed))
+        left.add((tmp_path / str(seed) / "a").read_bytes())
+    assert {b"", bytes(100) + b"x" * 8192} < left
+    assert len(left) > 10
