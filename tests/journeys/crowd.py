@@ -10,6 +10,7 @@ import itertools
 import json
 import random
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,6 +31,9 @@ from tests.listings import document
 
 PATH = "/api/integration/estates"
 HOT = 6
+SINGLES = 0.9
+"""Share of the requests that post one listing."""
+
 MOST_ITEMS = 250
 """Of a bulk: more than the API hands over at once, so that a kill may part it."""
 
@@ -68,6 +72,13 @@ class Crowd:
             self._threads.append(threading.Thread(target=self._run, args=(chance,)))
             self._threads[-1].start()
 
+    def await_told(self, count: int) -> None:
+        """Wait until so many posts were acknowledged."""
+        ends = time.monotonic() + 120
+        while len(self.told) < count:
+            assert time.monotonic() < ends, f"only {len(self.told)} acknowledged: {self.wrong[:1]}"
+            time.sleep(0.002)
+
     def stop(self) -> None:
         """End when the posts under way are answered or cut off."""
         self._stop.set()
@@ -75,21 +86,22 @@ class Crowd:
             thread.join()
 
     def _run(self, chance: random.Random) -> None:
-        connection = self._connect()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         while not self._stop.wait(self.pause_seconds):
-            count = 1 if chance.random() < 0.6 else chance.randint(2, MOST_ITEMS)
-            posts = [self._post(chance) for _ in range(count)]
-            self.sent.update(payload for _, payload in posts)
             try:
+                if connection.sock is None:  # before there are posts: a server may be starting
+                    connection.connect()
+                posts = self._posts(chance)
+                self.sent.update(payload for _, payload in posts)
                 self._send(connection, posts)
             except (OSError, http.client.HTTPException):
                 connection.close()
                 self._stop.wait(0.02)
-                connection = self._connect()
         connection.close()
 
-    def _connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+    def _posts(self, chance: random.Random) -> list[tuple[str, bytes]]:
+        count = 1 if chance.random() < SINGLES else chance.randint(2, MOST_ITEMS)
+        return [self._post(chance) for _ in range(count)]
 
     def _post(self, chance: random.Random) -> tuple[str, bytes]:
         price = next(self._prices)

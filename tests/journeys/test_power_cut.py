@@ -23,6 +23,7 @@ from tests.journeys.power_cut import (
     Disk,
     Kept,
     PowerCutError,
+    log_position,
     play_until,
     preloadable,
     read_log,
@@ -30,11 +31,14 @@ from tests.journeys.power_cut import (
 )
 from tests.journeys.server import await_health, command, kill
 
-CUTS = int(os.environ.get("IMO360_TEST_CUTS", "6"))
+CUTS = int(os.environ.get("IMO360_TEST_CUTS", "4"))
 """Positions at which the power is cut; at each, all of KEPT is looked at."""
 
-POSTS = int(os.environ.get("IMO360_TEST_CUT_POSTS", "4000"))
+POSTS = int(os.environ.get("IMO360_TEST_CUT_POSTS", "3000"))
 """Posts acknowledged before the server is ended."""
+
+LEAST_LOG = 10 << 20
+"""Bytes of changes that hold a checkpoint or two."""
 
 KEPT: tuple[Kept, ...] = get_args(Kept)
 
@@ -50,8 +54,8 @@ class Run:
     crowd: Crowd
 
 
-def run_logged(home: Path, folder: Path, **environment: str) -> Run:
-    """Serve a home, post to it, end the server by SIGKILL."""
+def run_logged(home: Path, folder: Path, posts: int, least_log: int = 0, **environment: str) -> Run:
+    """Serve a home, post to it until so much is acknowledged and logged, kill the server."""
     engine = open_journal_database(Settings(home=home))
     with writing(engine) as connection:
         key = create_key(connection, "T", ["publish.estates"], None, None, datetime.now(UTC))
@@ -64,26 +68,24 @@ def run_logged(home: Path, folder: Path, **environment: str) -> Run:
     try:
         await_health(f"http://127.0.0.1:{port}")
         crowd.start()
-        ends = time.monotonic() + 60
-        while len(crowd.told) < POSTS and time.monotonic() < ends:
-            time.sleep(0.02)
+        crowd.await_told(posts)
+        while log_position(log) < least_log:
+            crowd.await_told(len(crowd.told) + 1)
     finally:
         kill(server)
         crowd.stop()
     assert not crowd.wrong
-    assert len(crowd.told) >= POSTS
     return Run(home, key, disk, log, crowd)
 
 
-def cut_and_look(run: Run, folder: Path, cuts: int, kept: tuple[Kept, ...]) -> tuple[int, int]:
-    """Cut the power at some positions; return homes looked at and acknowledgements checked."""
+def cut_and_look(
+    run: Run, folder: Path, positions: list[int], kept: tuple[Kept, ...]
+) -> tuple[int, int]:
+    """Cut the power at these positions; return homes looked at and acknowledgements checked."""
     chance = random.Random(22)
-    told = sorted(run.crowd.told, key=lambda each: each.position)
-    # Just behind an acknowledgement: it has had no time to become durable on its own.
-    positions = sorted(chance.sample(sorted({each.position for each in told}), cuts - 1))
     count = checked = 0
-    for position in play_until(run.disk, read_log(run.log), [*positions, told[-1].position]):
-        before = [each for each in told if each.position <= position]
+    for position in play_until(run.disk, read_log(run.log), sorted(positions)):
+        before = [each for each in run.crowd.told if each.position <= position]
         for what in kept:
             home = folder / "after"
             run.disk.cut(home, what, chance)
@@ -93,15 +95,40 @@ def cut_and_look(run: Run, folder: Path, cuts: int, kept: tuple[Kept, ...]) -> t
     return count, checked
 
 
+def behind_answers(run: Run, count: int) -> list[int]:
+    """Return positions just behind an acknowledgement, which may not need time to be durable."""
+    positions = sorted({each.position for each in run.crowd.told})
+    return [*random.Random(23).sample(positions, count - 1), positions[-1]]
+
+
+def amid_upkeep(run: Run, count: int) -> list[int]:
+    """Return positions amid checkpoints (writes to the database itself) and sealing (renames)."""
+    database = (run.home / "journal.sqlite").stat().st_ino
+    checkpoints, renames = [], []
+    for record in read_log(run.log):
+        if record.operation == "W" and record.inode == database:
+            checkpoints.append(record.end)
+        elif record.operation == "R":
+            renames.append(record.end)
+    assert checkpoints, "the run was too short: no checkpoint in it"
+    assert len(renames) > 1, "the run was too short: hardly a sealed file in it"
+    chance = random.Random(24)
+    half = count // 2
+    return [*chance.choices(checkpoints, k=half), *chance.choices(renames, k=count - half)]
+
+
 @pytest.mark.slow
 def test_a_power_cut_loses_nothing_that_was_acknowledged(
     settings: Settings, tmp_path: Path
 ) -> None:
-    run = run_logged(settings.home, tmp_path)
+    served = run_logged(settings.home, tmp_path, POSTS, LEAST_LOG)
     begun = time.monotonic()
-    count, checked = cut_and_look(run, tmp_path, CUTS, KEPT)
+    positions = [*behind_answers(served, CUTS - CUTS // 2), *amid_upkeep(served, CUTS // 2)]
+    count, checked = cut_and_look(served, tmp_path, positions, KEPT)
+    # Without a cut all of it is there: no change went past the log.
+    assert served.disk.differences(served.home) == []
     print(
-        f"{len(run.crowd.told)} acknowledged, {run.log.stat().st_size >> 20} MiB of changes, "
+        f"{len(served.crowd.told)} acknowledged, {served.log.stat().st_size >> 20} MiB of changes, "
         f"{count} homes after a cut, {checked} acknowledgements looked up in "
         f"{time.monotonic() - begun:.0f} s"
     )
@@ -111,17 +138,30 @@ def test_a_power_cut_loses_nothing_that_was_acknowledged(
 def test_without_its_syncs_the_server_would_be_seen_to_lose(
     settings: Settings, tmp_path: Path
 ) -> None:
-    run = run_logged(settings.home, tmp_path, POWER_CUT_DROPS_SYNCS="1")
+    served = run_logged(settings.home, tmp_path, 500, POWER_CUT_DROPS_SYNCS="1")
     with pytest.raises(LostError, match=r"lost"):
-        cut_and_look(run, tmp_path, 2, ("nothing",))
+        cut_and_look(served, tmp_path, behind_answers(served, 1), ("nothing",))
 
 
 @pytest.mark.slow
-def test_the_log_accounts_for_every_byte_of_the_home(settings: Settings, tmp_path: Path) -> None:
-    run = run_logged(settings.home, tmp_path)
-    for record in read_log(run.log):
-        run.disk.play(record)
-    assert run.disk.differences(run.home) == []
+@pytest.mark.xfail(
+    strict=True, reason="the folders of a new home are not synced into their parents"
+)
+def test_a_home_made_under_the_log_is_there_after_a_cut(tmp_path: Path) -> None:
+    base, log = tmp_path / "base", tmp_path / "changes.log"
+    base.mkdir()
+    disk = Disk(base)
+    logged = recording(preloadable(tmp_path), base, log)
+    made = f"from store.schema import migrate; migrate(Settings(home={str(base / 'home')!r}))"
+    program = f"from store.settings import Settings; {made}"
+    subprocess.run([sys.executable, "-c", program], check=True, env=os.environ | logged)
+    for record in read_log(log):
+        disk.play(record)
+    assert disk.differences(base) == []
+    disk.cut(tmp_path / "after", "nothing", random.Random(1))
+    folders = [path for path in base.rglob("*") if path.is_dir()]
+    for path in (*folders, base / "home" / "journal.sqlite"):
+        assert (tmp_path / "after" / path.relative_to(base)).exists(), path
 
 
 # -- the harness itself ---------------------------------------------------------------------
