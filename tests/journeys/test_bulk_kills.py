@@ -2,7 +2,10 @@
 
 import os
 import random
+import subprocess
 import time
+import urllib.error
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -12,11 +15,26 @@ from store.database import open_journal_database, writing
 from store.keys import create_key
 from store.settings import Settings
 from tests.journeys.crowd import Crowd, expect_kept
-from tests.journeys.server import await_health, command, kill
+from tests.journeys.server import command, get, kill
 
 KILLS = int(os.environ.get("IMO360_TEST_BULK_KILLS", "4"))
 ACKNOWLEDGED = int(os.environ.get("IMO360_TEST_BULK_KILLS_POSTS", "2000"))
 """Posts that must have been acknowledged by the last kill; more kills follow until they are."""
+
+START_SECONDS = 60.0
+
+
+def start(settings: Settings, port: int) -> "subprocess.Popen[bytes]":
+    """Serve, and seal often: kills are to meet the sealer too. Return when it answers."""
+    api = command("serve", "--port", str(port), home=settings.home, IMO360_SEAL_SECONDS="0.1")
+    ends = time.monotonic() + START_SECONDS
+    while api.poll() is None and time.monotonic() < ends:
+        with suppress(urllib.error.URLError, ConnectionError):
+            get(f"http://127.0.0.1:{port}/healthz")
+            return api
+        time.sleep(0.02)
+    api.kill()
+    raise AssertionError(f"the API did not start again: {api.communicate()[1].decode()[-2000:]}")
 
 
 @pytest.mark.slow
@@ -28,10 +46,7 @@ def test_kills_under_bulks_lose_double_stale_and_tear_nothing(settings: Settings
     port, chance = free_port(), random.Random(31)
     crowd = Crowd(port, key, seed=32)
     begun, kills = time.monotonic(), 0
-    # Sealed often: kills are to meet the sealer too.
-    start = ("serve", "--port", str(port)), {"IMO360_SEAL_SECONDS": "0.1"}
-    api = command(*start[0], home=settings.home, **start[1])
-    await_health(f"http://127.0.0.1:{port}")
+    api = start(settings, port)
     crowd.start(partners=4)
     try:
         while kills < KILLS or len(crowd.told) < ACKNOWLEDGED:
@@ -42,8 +57,7 @@ def test_kills_under_bulks_lose_double_stale_and_tear_nothing(settings: Settings
             time.sleep(chance.uniform(0, 0.05))
             kill(api)
             kills += 1
-            api = command(*start[0], home=settings.home, **start[1])
-            await_health(f"http://127.0.0.1:{port}")
+            api = start(settings, port)
     finally:
         kill(api)
         crowd.stop()
