@@ -6,7 +6,7 @@ beside the journal before the answer.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -193,13 +193,28 @@ def _bulk_work(
     )  # fmt: skip
 
 
+async def judge_items(
+    submit: Callable[[Work], Awaitable[list[Verdict]]], owners: Owners, sender: Sender,
+    reads: Sequence[Understood | Refusal], if_match: int | None,
+) -> list[Outcome]:  # fmt: skip
+    """Return what items come to when `submit` decides them: for dry runs."""
+    work = _bulk_work(sender, reads, NOTHING_ELSE, None, calls=False)
+    if if_match is not None:
+        work.posts = [msgspec.structs.replace(post, if_match=if_match) for post in work.posts]
+    verdicts = await submit(work) if work.posts else []
+    return _with_supersedes(_item_outcomes(owners, sender, reads, verdicts))
+
+
 async def delete_listing(counter: Counter, sender: Sender, post: Post) -> Taken | Refusal:
     """Delete a listing: it leaves the market and keeps its id and history."""
     try:
         (verdict,) = await counter.desk.submit(Work(sender, (post,)))
     except JournalClosedError:
         return CLOSED
-    return _outcome(Understood(post, ()), verdict)
+    outcome = _outcome(Understood(post, ()), verdict)
+    if isinstance(outcome, Refusal) and outcome.code == "provider_not_owned":
+        return NOT_FOUND  # the same as for a listing that nobody has
+    return outcome
 
 
 async def keep_refused(

@@ -1,13 +1,16 @@
 """What became of posts, as JSON: the single answer and the bulk's envelope."""
 
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from ingest_api.accept import Outcome, Taken
+from ingest_api.dry_run import Tried
 from ingest_api.problems import LISTINGS_PATH, Problem, problem, problem_answer
+from ingest_api.reading import Refusal
 from store.shapes.posts import Answer
 
 
@@ -38,12 +41,42 @@ class ListingAnswer(msgspec.Struct, rename="camel"):
     supersedes_index: int | UnsetType = UNSET
 
 
+class ChangeAnswer(msgspec.Struct, rename={"before": "from", "after": "to"}):
+    """One field that a dry run would change; null where it is absent."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+class DryRunAnswer(msgspec.Struct, rename="camel"):
+    """What a post would come to; nothing was stored.
+
+    id is null for a listing that would be new. record, refusals and zone are what the market would
+    make of it; null when that could not be asked.
+    """
+
+    dry_run: bool
+    id: int | None
+    identifier: str
+    created: bool
+    changed: bool
+    stale: bool
+    status: str
+    diff: list[ChangeAnswer]
+    record: dict[str, Any] | None
+    refusals: list[dict[str, Any]] | None
+    zone: dict[str, Any] | None
+    warnings: list[WarningAnswer]
+    supersedes_index: int | UnsetType = UNSET
+
+
 class ItemAnswer(msgspec.Struct):
     """What became of one item of a bulk: data when it succeeded, else error."""
 
     index: int
     success: bool
-    data: ListingAnswer | UnsetType = UNSET
+    data: ListingAnswer | DryRunAnswer | UnsetType = UNSET
     error: Problem | UnsetType = UNSET
 
 
@@ -70,15 +103,15 @@ def listing_answer(taken: Taken) -> ListingAnswer:
         status=accepted.status,
         event_id=accepted.event_id,
         received_at=accepted.received_at,
-        warnings=[WarningAnswer(w.path, w.message, w.code) for w in taken.warnings],
+        warnings=_warnings(taken),
         stale=True if accepted.stale else UNSET,
         supersedes_index=UNSET if taken.supersedes is None else taken.supersedes,
     )
 
 
-def bulk_answer(outcomes: Sequence[Outcome]) -> BulkAnswer:
+def bulk_answer(outcomes: Sequence[Tried | Outcome]) -> BulkAnswer:
     """Return the answer of a bulk."""
-    results = [_item_answer(index, outcome) for index, outcome in enumerate(outcomes)]
+    results = [item_answer(index, outcome) for index, outcome in enumerate(outcomes)]
     succeeded = sum(result.success for result in results)
     return BulkAnswer(len(results), succeeded, len(results) - succeeded, results)
 
@@ -95,9 +128,42 @@ def listing_reply(outcome: Outcome) -> Answer:
     return Answer(201 if answer.created else 200, headers, encode(answer))
 
 
-def bulk_reply(outcomes: Sequence[Outcome]) -> Answer:
+def _warnings(taken: Taken) -> list[WarningAnswer]:
+    return [WarningAnswer(w.path, w.message, w.code) for w in taken.warnings]
+
+
+def bulk_reply(outcomes: Sequence[Tried | Outcome]) -> Answer:
     """Return the HTTP answer of a bulk."""
     return Answer(200, {}, encode(bulk_answer(outcomes)))
+
+
+def dry_run_reply(outcome: Tried | Outcome) -> Answer:
+    """Return the HTTP answer of a single dry run."""
+    if isinstance(outcome, Refusal):
+        return problem_answer(outcome)
+    assert isinstance(outcome, Tried)  # what was taken was tried
+    return Answer(200, {}, encode(dry_run_answer(outcome)))
+
+
+def dry_run_answer(tried: Tried) -> DryRunAnswer:
+    """Return the answer of a post that was tried."""
+    taken = tried.taken
+    accepted, shown = taken.accepted, tried.preview or {}
+    return DryRunAnswer(
+        dry_run=True,
+        id=None if accepted.created else accepted.id,
+        identifier=f"{accepted.provider_identifier}:{accepted.external_id}",
+        created=accepted.created,
+        changed=accepted.changed,
+        stale=accepted.stale,
+        status=accepted.status,
+        diff=[ChangeAnswer(each.field, each.before, each.after) for each in tried.changes],
+        record=shown.get("record"),
+        refusals=shown.get("refusals"),
+        zone=shown.get("zone"),
+        warnings=_warnings(taken),
+        supersedes_index=UNSET if taken.supersedes is None else taken.supersedes,
+    )
 
 
 def revision_tag(revision: int) -> str:
@@ -105,7 +171,10 @@ def revision_tag(revision: int) -> str:
     return f'"r{revision}"'
 
 
-def _item_answer(index: int, outcome: Outcome) -> ItemAnswer:
+def item_answer(index: int, outcome: Tried | Outcome) -> ItemAnswer:
+    """Return the answer of one item of a bulk."""
+    if isinstance(outcome, Tried):
+        return ItemAnswer(index, True, data=dry_run_answer(outcome))
     if isinstance(outcome, Taken):
         return ItemAnswer(index, True, data=listing_answer(outcome))
     return ItemAnswer(index, False, error=problem(outcome))

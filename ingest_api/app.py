@@ -11,10 +11,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
-from ingest_api.accept import Counter
 from ingest_api.dependencies import Door, Inbox, RecentKeys
-from ingest_api.desk import Desk
+from ingest_api.dry_run import Previewer
 from ingest_api.openapi import describe
+from ingest_api.place import open_place
 from ingest_api.problems import (
     answer_http_exception,
     answer_internal_error,
@@ -22,9 +22,8 @@ from ingest_api.problems import (
     answer_refused,
 )
 from ingest_api.reading import RefusedError
-from ingest_api.routers import estates, health, reference
+from ingest_api.routers import deletion, estates, health, reference, snapshots
 from store.database import open_journal_database
-from store.journal import open_journal
 from store.keys import KeyReader
 from store.settings import Settings
 
@@ -36,10 +35,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
+def create_app(
+    settings: Settings, clock: Clock = utc_now, previewer: Previewer | None = None
+) -> FastAPI:
     """Build the API of a migrated home.
 
-    clock judges keys, bounds posted instants and says when posts are received.
+    clock judges keys, bounds posted instants and says when posts are received. previewer shows dry
+    runs what the flows would make of them.
 
     Nothing is opened before the app's lifespan starts.
     """
@@ -51,13 +53,11 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
             opened.callback(engine.dispose)
             keys = KeyReader(engine)
             opened.callback(keys.close)
-            journal = open_journal(settings, clock)
-            opened.callback(journal.close)
-            desk = Desk(journal)
-            app.state.door = Door(desk, keys, RecentKeys(keys), clock, Inbox(), Counter(desk, keys))
+            place = open_place(settings, engine, keys, clock, previewer, opened)
+            app.state.door = Door(place, keys, RecentKeys(keys), clock, Inbox())
             opened.enter_context(_calm_collector())
             yield
-            await desk.close()
+            await place.close()
 
     app = FastAPIOffline(
         title="imo360 integration API",
@@ -70,6 +70,8 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     # Taken as they are and put first: the router looks from the top, and an included router
     # matches a second time.
     app.router.routes[:0] = estates.router.routes
+    app.include_router(deletion.router)
+    app.include_router(snapshots.router)
     app.include_router(reference.router)
     app.include_router(health.router)
     app.add_exception_handler(RefusedError, answer_refused)

@@ -3,8 +3,7 @@
 Key and permission are judged before a byte of the body is read.
 """
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, cast
@@ -12,8 +11,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 from starlette.types import Message
 
-from ingest_api.accept import Counter
-from ingest_api.desk import Desk
+from ingest_api.place import Place
 from ingest_api.reading import Refusal, RefusedError, too_large
 from store.keys import KeyReader, KeyRecord
 from store.shapes.posts import Sender
@@ -21,9 +19,6 @@ from store.shapes.vocabulary import Permission
 
 LOOK_AGAIN = timedelta(milliseconds=50)
 """How long a key counts as seen: at thousands of posts a second, a look per some hundred posts."""
-
-BODY_SECONDS = 30.0
-"""Longest time between two pieces of a body, and for the whole of a small one."""
 
 BODIES_BYTES = 256 * 1024 * 1024
 """Most bytes of bodies that are being received at one time, in this process."""
@@ -73,12 +68,11 @@ class Inbox:
 class Door:
     """What the running API holds: the way into the journal, the keys, the clock."""
 
-    desk: Desk
+    main: Place
     keys: KeyReader
     recent_keys: RecentKeys
     clock: Callable[[], datetime]
     inbox: Inbox
-    counter: Counter
 
 
 def door_of(request: Request) -> Door:
@@ -113,6 +107,11 @@ async def _live_key(request: Request) -> KeyRecord:
 LiveKey = Annotated[KeyRecord, Depends(_live_key)]
 
 
+def poster(request: Request) -> tuple[Sender, Place]:
+    """Return who posts, and where to. Raises RefusedError like `sender_with`."""
+    return sender_with(request, Permission.PUBLISH_ESTATES), door_of(request).main
+
+
 def sender_with(request: Request, permission: Permission) -> Sender:
     """Return who posts. Raises RefusedError unless the key is live and has the permission.
 
@@ -133,7 +132,7 @@ def address_of(request: Request) -> str | None:
 
 async def receive_json(request: Request, limit: int, what: str) -> bytes:
     """Return the body's bytes. Raises RefusedError for another media type or beyond the limit."""
-    _expect_json(request)
+    expect_media_type(request, JSON)
     declared = header(request, b"content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
         raise RefusedError(too_large(limit, what))
@@ -166,34 +165,49 @@ async def _receive_rest(request: Request, first: bytes, limit: int, what: str) -
         inbox.give_back(size)
 
 
+async def pieces(request: Request, limit: int, what: str) -> AsyncIterator[bytes]:
+    """Yield a body piece by piece. Raises RefusedError beyond the limit."""
+    size, is_more = 0, True
+    while is_more:
+        message = await _next_message(request)
+        piece: bytes = message.get("body", b"")
+        size += len(piece)
+        if size > limit:
+            raise RefusedError(too_large(limit, what))
+        yield piece
+        is_more = message.get("more_body", False)
+
+
 async def _next_message(request: Request) -> Message:
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            message = await request.receive()
-    except TimeoutError:
-        detail = f"Nothing came for {BODY_SECONDS:g} s."
-        raise RefusedError(
-            Refusal("request_timeout", detail, headers={"Connection": "close"})
-        ) from None
+    message = await request.receive()
     if message["type"] == "http.disconnect":
         raise RefusedError(Refusal("incomplete_body", "The connection was closed."))
     return message
 
 
-def _expect_json(request: Request) -> None:
+JSON, NDJSON = "application/json", "application/x-ndjson"
+
+
+def is_ndjson(request: Request) -> bool:
+    """Whether the body is said to be lines of JSON."""
+    return (header(request, b"content-type") or "").partition(";")[0].strip().lower() == NDJSON
+
+
+def expect_media_type(request: Request, wanted: str) -> None:
+    """Raise RefusedError unless the body is said to be of this type, in UTF-8, uncompressed."""
     media_type = header(request, b"content-type")
-    if media_type != "application/json" and not _is_utf8_json(media_type or ""):
-        detail = "Send JSON in UTF-8 with Content-Type: application/json."
+    if media_type != wanted and not _is_utf8(media_type or "", wanted):
+        detail = f"Send it in UTF-8 with Content-Type: {wanted}."
         raise RefusedError(Refusal("unsupported_media_type", detail))
     if (header(request, b"content-encoding") or "identity").strip().lower() != "identity":
         detail = "Send the body without Content-Encoding."
         raise RefusedError(Refusal("unsupported_media_type", detail))
 
 
-def _is_utf8_json(media_type: str) -> bool:
+def _is_utf8(media_type: str, wanted: str) -> bool:
     essence, *parameters = (part.strip().lower() for part in media_type.split(";"))
     charsets = [part[8:].strip('"') for part in parameters if part.startswith("charset=")]
-    return essence == "application/json" and all(name in ("utf-8", "utf8") for name in charsets)
+    return essence == wanted and all(name in ("utf-8", "utf8") for name in charsets)
 
 
 def header(request: Request, name: bytes) -> str | None:

@@ -77,12 +77,9 @@ def read_listing(payload: bytes, now: datetime) -> Understood | Refusal:
 
 
 def _read_listing(payload: bytes, now: datetime) -> Understood | Refusal:
-    try:
-        document = _parse(payload)
-    except _BadJsonError as problem:
-        return problem.refusal()
-    if type(document) is not dict:
-        return _invalid((Violation("", "wrong_type", "must be an object"),), {})
+    document = read_object(payload)
+    if isinstance(document, Refusal):
+        return document
     checked = check(document, now)
     if checked.violations:
         return _invalid(tuple(checked.violations), checked.patch)
@@ -109,6 +106,17 @@ def split_bulk(body: bytes) -> list[bytes] | Refusal:
         detail = f"A bulk has at most {MAX_BULK_ITEMS} items."
         return Refusal("too_many_items", detail, limit=MAX_BULK_ITEMS)
     return [bytes(item) for item in items]
+
+
+def read_object(payload: bytes) -> dict[str, Any] | Refusal:
+    """Return the object that a body is; its members are not judged."""
+    try:
+        document = _parse(payload)
+    except _BadJsonError as problem:
+        return problem.refusal()
+    if type(document) is not dict:
+        return _invalid((Violation("", "wrong_type", "must be an object"),), {})
+    return document
 
 
 def too_large(limit: int, what: str) -> Refusal:

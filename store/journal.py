@@ -118,7 +118,7 @@ class Journal:
         with self._one, self._file_lock.taken():
             turn = self._register.begin(self._clock())
             try:
-                return _do(turn, work)
+                return _tried(turn, work)
             finally:
                 self._register.abandon()
 
@@ -204,6 +204,20 @@ class Journal:
             else:
                 verdicts += cast("list[Verdict]", outcome)
         return verdicts
+
+
+def _tried(turn: Turn, work: Work) -> list[Verdict]:
+    """Decide the posts of a dry run; what is accepted carries the documents."""
+    turn.look_up(work.posts)
+    verdicts: list[Verdict] = []
+    for post in work.posts:
+        before = turn.document(post)
+        verdict = turn.take(work.sender, post)
+        if isinstance(verdict, Accepted):
+            after = turn.document(post)
+            verdict = msgspec.structs.replace(verdict, before=before, after=after)
+        verdicts.append(verdict)
+    return verdicts
 
 
 def _do(turn: Turn, work: Work) -> Done:

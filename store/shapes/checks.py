@@ -5,7 +5,6 @@ come out canonical: instants in UTC with a fixed width (they sort as text), whol
 where the field counts; everything else as posted.
 """
 
-import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -326,7 +325,7 @@ def _attribute(value: Any, path: str, findings: _Findings) -> None:
             findings.refuse(path, "invalid_characters", "must not hold NUL or lone surrogates")
     elif type(value) is int or type(value) is float:
         # Beyond 2^53 readers that know doubles only would see another whole number.
-        if abs(value) > 2**53 if type(value) is int else not math.isfinite(value):
+        if not abs(value) <= 2**53:
             findings.refuse(path, "out_of_range", "must be a number within 2^53")
     else:
         findings.refuse(path, "wrong_type", "must be a string, a number, a truth value or null")

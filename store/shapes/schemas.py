@@ -32,9 +32,19 @@ _JSON_TYPES: dict[Kind, str] = {
     Kind.ATTRIBUTES: "object",
 }
 
+# Patterns of regular expressions that ECMAScript, Python and Rust read alike.
+_WITHOUT_NUL = r"^[^\x00]*$"
+_NOT_BLANK = r"^[^\x00]*[^\x00\x1c-\x1f\x85\s][^\x00]*$"
+_IDENTIFIER = r"^[^\x00-\x20\x7f-\xa0%s](?:[^\x00-\x1f\x7f-\xa0%s]*[^\x00-\x20\x7f-\xa0%s])?$"
+"""Nearly: what is printable beyond Latin-1, `checks` decides by Unicode's categories."""
+
+_LARGEST = 2**53
 _SCALAR: Schema = {
     "type": ["string", "number", "boolean", "null"],
     "maxLength": MAX_ATTRIBUTE_TEXT,
+    "pattern": _WITHOUT_NUL,
+    "minimum": -_LARGEST,
+    "maximum": _LARGEST,
 }
 
 
@@ -62,11 +72,13 @@ def listing_schema() -> Schema:
 def field_schema(field: Field) -> Schema:
     """Return the JSON Schema of one field, null included where null clears."""
     schema = _described(field) | _bounds(field) | _shape(field)
-    if field.is_clearable:
-        schema["type"] = [schema["type"], "null"]
-        if "enum" in schema:
-            schema["enum"] = [*schema["enum"], None]
-    return schema
+    if not field.is_clearable:
+        return schema
+    if "enum" in schema:
+        # Not a null among the codes: generators of clients make three types of that.
+        codes = {"type": schema.pop("type"), "enum": schema.pop("enum")}
+        return schema | {"anyOf": [codes, {"type": "null"}]}
+    return schema | {"type": [schema["type"], "null"]}
 
 
 def _described(field: Field) -> Schema:
@@ -105,7 +117,7 @@ def _shape(field: Field) -> Schema:
         case Kind.ATTRIBUTES:
             return {
                 "additionalProperties": _SCALAR,
-                "propertyNames": {"minLength": 1, "maxLength": MAX_ATTRIBUTE_NAME},
+                "propertyNames": {"maxLength": MAX_ATTRIBUTE_NAME, "pattern": _NOT_BLANK},
                 "maxProperties": field.max_items,
             }
         case _:
@@ -116,12 +128,12 @@ _URL = f"^{URL_PATTERN}$"
 
 
 def _text_shape(field: Field) -> Schema:
-    shape: Schema = {"maxLength": field.max_length}
-    if not field.may_be_blank:
-        shape["minLength"] = 1
-    if field.forbidden:
-        shape["pattern"] = f"^[^{field.forbidden}]*$"
-    return shape
+    if field.may_be_blank:
+        return {"maxLength": field.max_length, "pattern": _WITHOUT_NUL}
+    pattern = _NOT_BLANK
+    if field.kind is Kind.IDENTIFIER:
+        pattern = _IDENTIFIER.replace("%s", field.forbidden)
+    return {"maxLength": field.max_length, "minLength": 1, "pattern": pattern}
 
 
 def pydantic_model() -> type[pydantic.BaseModel]:

@@ -103,6 +103,9 @@ ON_MARKET = frozenset({Status.ACTIVE, Status.RESERVED})
 CLOSED = frozenset({Status.SOLD, Status.RENTED})
 LEFT = frozenset({Status.WITHDRAWN, Status.EXPIRED})
 
+DELETION_REASONS = ("withdrawn", "sold", "rented", "expired")
+"""Why a listing may be deleted: the status that it is left with."""
+
 ZONE_LEVELS = tuple(level.value for level in ZoneLevel)
 ROOMS_BANDS = ("1", "2", "3", "4+")
 AGE_BANDS = ("new", "old")
