@@ -28,6 +28,7 @@ MARK = "mq7Zk2Xw9"
 PROVIDER = "hostile"
 SEED = 20_260_615
 SHARE_IN_BULKS = 0.6
+SHARE_IN_LINES = 0.15
 
 TAKEN = frozenset({200, 201})
 BROKEN = frozenset({400})
@@ -45,6 +46,7 @@ CATEGORIES: dict[str, frozenset[int]] = {
     "too large": frozenset({413}),
     "media type": frozenset({415}),
     "sound or media type": TAKEN | AGAINST_CONTRACT | {415},
+    "any stream": TAKEN | BROKEN | AGAINST_CONTRACT | {413},
     "line by line": TAKEN | BROKEN | AGAINST_CONTRACT | {415},
 }
 
@@ -72,7 +74,9 @@ def cases() -> tuple[Case, ...]:
     chance = random.Random(SEED)
     fitting = [case for case in singles if _fits_a_bulk(case)]
     items = [_as_item(case) for case in fitting if chance.random() < SHARE_IN_BULKS]
-    found = (*singles, *items, *_bulks(), *_media_types())
+    lines = [_as_line(case) for case in fitting
+             if b"\n" not in case.body and chance.random() < SHARE_IN_LINES]  # fmt: skip
+    found = (*singles, *items, *lines, *_bulks(), *_streams(), *_media_types())
     assert len({case.name for case in found}) == len(found), "two cases of one name"
     return found
 
@@ -643,6 +647,41 @@ def _as_item(case: Case) -> Case:
     first, last = encoded(sound(_name())), encoded(sound(_name()))
     body = b'{"items":[' + first + b"," + case.body + b"," + last + b"]}"
     return Case(f"in a bulk: {case.name}", case.category, body, is_bulk=True)
+
+
+LINES = {"Content-Type": "application/x-ndjson"}
+
+
+def _as_line(case: Case) -> Case:
+    """Put a sound neighbour on both sides, each on a line of its own."""
+    first, last = encoded(sound(_name())), encoded(sound(_name()))
+    body = b"\n".join((first, case.body, last))
+    return Case(f"in lines: {case.name}", case.category, body, is_bulk=True, headers=LINES)
+
+
+def _streams() -> Iterator[Case]:
+    good = encoded(sound(_name()))
+    streams = {
+        "nothing": b"",
+        "an empty line": b"\n",
+        "a thousand empty lines": b"\n" * 1000,
+        "a carriage return": b"\r",
+        "lines of Windows": good + b"\r\n" + good + b"\r\n",
+        "lines of an old Mac": good + b"\r" + good,
+        "a line separator": good + "\u2028".encode() + good,
+        "records of RFC 7464": b"\x1e" + good + b"\n",
+        "a listing over two lines": good.replace(b", ", b",\n"),
+        "a list": b"[" + good + b"]",
+        "a bulk": b'{"items":[' + good + b"]}",
+        "a byte order mark": b"\xef\xbb\xbf" + good,
+        "UTF-16": (good.decode() + "\n").encode("utf-16"),
+        "NULs": b"\x00" * 100_000,
+        "a line of a byte too many": b'{"x":"' + b"x" * (MAX_LISTING_BYTES - 7) + b'"}',
+        "a line of many bytes too many": b"x" * (2 * MAX_LISTING_BYTES) + b"\n" + good,
+        "10,000 broken lines": b"{\n" * 10_000,
+    }
+    for told, body in streams.items():
+        yield Case(f"lines: {told}", "any stream", body, is_bulk=True, headers=LINES)
 
 
 def _bulks() -> Iterator[Case]:

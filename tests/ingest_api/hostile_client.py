@@ -34,6 +34,13 @@ class Answer:
         """Return the document of the answer."""
         return json.loads(self.content)
 
+    def results(self) -> list[Any]:
+        """Return the items' answers of a bulk, sent as one document or as lines."""
+        if self.media_type.startswith("application/x-ndjson"):
+            return [json.loads(line) for line in self.content.splitlines()]
+        results: list[Any] = self.json()["results"]
+        return results
+
 
 def ask_all(port: int, key: str, cases: Sequence[Case]) -> list[Answer]:
     """Send every case over a few connections; the answers come in the order of the cases."""

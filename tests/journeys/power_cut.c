@@ -134,8 +134,8 @@ static int opened(int fd, int flags) {
     if (fd < 0 || log_fd < 0) return fd;
     track(fd, 0);
     if (!path_of(fd, path) || !is_inside(path)) return fd;
+    if ((flags & O_TMPFILE) == O_TMPFILE) return fd; /* without a name it survives no cut */
     track(fd, 1);
-    if ((flags & O_TMPFILE) == O_TMPFILE) not_modelled("O_TMPFILE");
     if (flags & O_CREAT) append('O', inode_of(fd), 0, path, strlen(path), "", 0);
     if (flags & O_TRUNC) append('T', inode_of(fd), 0, "", 0, "", 0);
     return fd;

@@ -40,6 +40,9 @@ POSTS = int(os.environ.get("IMO360_TEST_CUT_POSTS", "3000"))
 LEAST_LOG = 10 << 20
 """Bytes of changes that hold a checkpoint or two."""
 
+LEAST_FILES = 3
+"""Sealed while posts went on."""
+
 KEPT: tuple[Kept, ...] = get_args(Kept)
 
 
@@ -54,8 +57,15 @@ class Run:
     crowd: Crowd
 
 
-def run_logged(home: Path, folder: Path, posts: int, least_log: int = 0, **environment: str) -> Run:
-    """Serve a home, post to it until so much is acknowledged and logged, kill the server."""
+def run_logged(
+    home: Path,
+    folder: Path,
+    posts: int,
+    least_log: int = 0,
+    least_files: int = 0,
+    **environment: str,
+) -> Run:
+    """Serve a home; kill the server when so much is acknowledged, logged and sealed."""
     engine = open_journal_database(Settings(home=home))
     with writing(engine) as connection:
         key = create_key(connection, "T", ["publish.estates"], None, None, datetime.now(UTC))
@@ -69,13 +79,18 @@ def run_logged(home: Path, folder: Path, posts: int, least_log: int = 0, **envir
         await_health(f"http://127.0.0.1:{port}")
         crowd.start()
         crowd.await_told(posts)
-        while log_position(log) < least_log:
+        while log_position(log) < least_log or sealed_files(home) < least_files:
             crowd.await_told(len(crowd.told) + 1)
     finally:
         kill(server)
         crowd.stop()
     assert not crowd.wrong
     return Run(home, key, disk, log, crowd)
+
+
+def sealed_files(home: Path) -> int:
+    """Return how many files the lake of events holds."""
+    return len(list((home / "lake" / "events").glob("*.parquet")))
 
 
 def cut_and_look(
@@ -121,7 +136,7 @@ def amid_upkeep(run: Run, count: int) -> list[int]:
 def test_a_power_cut_loses_nothing_that_was_acknowledged(
     settings: Settings, tmp_path: Path
 ) -> None:
-    served = run_logged(settings.home, tmp_path, POSTS, LEAST_LOG)
+    served = run_logged(settings.home, tmp_path, POSTS, LEAST_LOG, LEAST_FILES)
     begun = time.monotonic()
     positions = [*behind_answers(served, CUTS - CUTS // 2), *amid_upkeep(served, CUTS // 2)]
     count, checked = cut_and_look(served, tmp_path, positions, KEPT)
