@@ -147,15 +147,15 @@ def expect_kept(settings: Settings, key: str, told: Sequence[Told], sent: set[by
     lake.verify()  # raises when a file is not what was sealed
     columns = ["event_offset", "event_id", "listing_id", "revision", "external_id", "payload"]
     events = [tuple(row.values()) for row in lake.read(0, 10_000_000, columns).to_pylist()]
-    _expect_acknowledged(events, told)
-    _expect_each_once(events, sent)
+    expect_acknowledged(events, told)
+    expect_each_once(events, sent)
     newest = {event[4]: event for event in events}
     _expect_register(settings, newest)
     _expect_no_change(settings, key, len(events), newest)
     return len(events)
 
 
-def _expect_acknowledged(events: list[Any], told: Sequence[Told]) -> None:
+def expect_acknowledged(events: list[Any], told: Sequence[Told]) -> None:
     kept = {event[1]: event for event in events}
     for each in told:
         if each.event_id not in kept:
@@ -165,7 +165,7 @@ def _expect_acknowledged(events: list[Any], told: Sequence[Told]) -> None:
             raise LostError(f"another event than told: {each.external_id}")
 
 
-def _expect_each_once(events: list[Any], sent: set[bytes]) -> None:
+def expect_each_once(events: list[Any], sent: set[bytes]) -> None:
     if [event[0] for event in events] != list(range(1, len(events) + 1)):
         raise LostError("offsets with gaps")
     payloads = [event[5] for event in events]

@@ -14,10 +14,17 @@ from cli.free_port import free_port
 from store.database import open_journal_database, writing
 from store.keys import create_key
 from store.settings import Settings
-from tests.journeys.crowd import Crowd, expect_kept
+from tests.journeys.crowd import (
+    Crowd,
+    LostError,
+    Told,
+    expect_acknowledged,
+    expect_each_once,
+    expect_kept,
+)
 from tests.journeys.server import command, get, kill
 
-KILLS = int(os.environ.get("IMO360_TEST_BULK_KILLS", "4"))
+KILLS = int(os.environ.get("IMO360_TEST_BULK_KILLS", "3"))
 ACKNOWLEDGED = int(os.environ.get("IMO360_TEST_BULK_KILLS_POSTS", "2000"))
 """Posts that must have been acknowledged by the last kill; more kills follow until they are."""
 
@@ -71,3 +78,33 @@ def test_kills_under_bulks_lose_double_stale_and_tear_nothing(settings: Settings
         f"{kills} kills in {killed - begun:.0f} s: {len(crowd.told)} of {len(crowd.sent)} posts "
         f"acknowledged, {events} kept, looked up in {time.monotonic() - killed:.0f} s"
     )
+
+
+# Rows are offset, event, listing, revision, external id, payload.
+GOOD = [(1, "e1", 1, 1, "a", b"1"), (2, "e2", 2, 1, "b", b"2"), (3, "e3", 1, 2, "a", b"3")]
+SENT = {b"1", b"2", b"3", b"4"}
+
+SPOILT = {
+    "a gap": ([GOOD[0], GOOD[2]], "gaps"),
+    "a body kept twice": ([*GOOD, (4, "e4", 1, 3, "a", b"3")], "doubled"),
+    "a body nobody sent": ([*GOOD, (4, "e4", 1, 3, "a", b"half")], "torn"),
+    "two listings of one": ([*GOOD, (4, "e4", 3, 3, "a", b"4")], "doubled"),
+    "one listing of two": ([*GOOD, (4, "e4", 1, 1, "c", b"4")], "one id"),
+    "a revision again": ([*GOOD, (4, "e4", 1, 2, "a", b"4")], "order"),
+}
+
+
+@pytest.mark.parametrize(("events", "found"), SPOILT.values(), ids=SPOILT.keys())
+def test_spoilt_events_are_seen(events: list[tuple[object, ...]], found: str) -> None:
+    expect_each_once(GOOD, SENT)
+    with pytest.raises(LostError, match=found):
+        expect_each_once(events, SENT)
+
+
+def test_a_lost_acknowledgement_is_seen() -> None:
+    told = [Told(0, "a", b"3", 1, "e3")]
+    expect_acknowledged(GOOD, told)
+    with pytest.raises(LostError, match="lost"):
+        expect_acknowledged(GOOD[:2], told)
+    with pytest.raises(LostError, match="another event"):
+        expect_acknowledged(GOOD, [Told(0, "a", b"4", 1, "e3")])

@@ -37,10 +37,10 @@ CUTS = int(os.environ.get("IMO360_TEST_CUTS", "4"))
 POSTS = int(os.environ.get("IMO360_TEST_CUT_POSTS", "3000"))
 """Posts acknowledged before the server is ended."""
 
-LEAST_LOG = 10 << 20
+LEAST_LOG = 8 << 20
 """Bytes of changes that hold a checkpoint or two."""
 
-LEAST_FILES = 3
+LEAST_FILES = 2
 """Sealed while posts went on."""
 
 KEPT: tuple[Kept, ...] = get_args(Kept)
@@ -72,9 +72,9 @@ def run_logged(
     engine.dispose()
     disk, log, port = Disk(home), folder / "changes.log", free_port()
     logged = recording(preloadable(folder), home, log)
-    server = command("serve", "--port", str(port), home=home, IMO360_SEAL_SECONDS="0.2",
+    server = command("serve", "--port", str(port), home=home, IMO360_SEAL_SECONDS="0.1",
                      **logged, **environment)  # fmt: skip
-    crowd = Crowd(port, key, seed=21, log=log)
+    crowd = Crowd(port, key, seed=21, pause_seconds=0.01, log=log)
     try:
         await_health(f"http://127.0.0.1:{port}")
         crowd.start()
