@@ -8,7 +8,7 @@ that takes too long costs the process its life; the next question starts another
 import asyncio
 import contextlib
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,11 +33,9 @@ class PreviewError(Exception):
 
 @dataclass(frozen=True)
 class Question:
-    """A merged document under its identifiers, and when it would be received."""
+    """Merged documents, their identifiers in them, and when they would be received."""
 
-    document: Json
-    provider_identifier: str
-    external_id: str
+    documents: list[Json]
     now: datetime
 
 
@@ -71,14 +69,12 @@ class PreviewProcess:
         child = self._child
         return child.process.pid if child and child.process.is_alive() else None
 
-    async def preview(self, document: Json) -> Json:
-        """Return what a merged document (its identifiers in it) would become.
+    async def preview(self, documents: Sequence[Mapping[str, Any]]) -> list[Json]:
+        """Return what merged documents (their identifiers in them) would become.
 
         See `flows.steps.preview.preview`. Raises PreviewError when there is no answer in time.
         """
-        question = Question(
-            document, document["providerIdentifier"], document["externalId"], self._clock()
-        )
+        question = Question([dict(document) for document in documents], self._clock())
         return await asyncio.get_running_loop().run_in_executor(self._turns, self._ask, question)
 
     def close(self) -> None:
@@ -93,7 +89,7 @@ class PreviewProcess:
             child.process.kill()
             child.process.join()
 
-    def _ask(self, question: Question) -> Json:
+    def _ask(self, question: Question) -> list[Json]:
         try:
             return self._answer(question)
         except (EOFError, OSError):
@@ -105,7 +101,7 @@ class PreviewProcess:
             self._end()
             raise PreviewError("the preview process ended without an answer") from problem
 
-    def _answer(self, question: Question) -> Json:
+    def _answer(self, question: Question) -> list[Json]:
         connection = self._living().connection
         connection.send(question)
         if not connection.poll(self._answer_seconds):
@@ -114,7 +110,7 @@ class PreviewProcess:
         answer = connection.recv()
         if isinstance(answer, BaseException):
             raise PreviewError(f"the preview failed: {answer}") from answer
-        return dict(answer)
+        return list(answer)
 
     def _living(self) -> _Child:
         if self.pid is None:
@@ -148,14 +144,6 @@ def answer_questions(settings: Settings, connection: Connection, idle_seconds: f
             try:
                 if ground is None or ground.version != ground_version(settings):
                     ground = read_ground(settings)
-                connection.send(
-                    preview(
-                        ground,
-                        asked.document,
-                        asked.provider_identifier,
-                        asked.external_id,
-                        asked.now,
-                    )
-                )
+                connection.send(preview(ground, asked.documents, asked.now))
             except Exception as problem:
                 connection.send(RuntimeError(f"{type(problem).__name__}: {problem}"))

@@ -20,6 +20,7 @@ from cli.children import Child, stop_with
 from cli.free_port import free_port, listen
 from cli.http_protocol import HttpProtocol
 from cli.options import environment_for
+from cli.preview_process import PreviewProcess
 from explorer.app import create_explorer
 from ingest_api.app import create_app
 from ingest_api.short_way import ShortWay
@@ -36,13 +37,13 @@ BACKLOG = 2_048
 EXPLORER_PATHS = ("/static/", "/images/", "/api/market/", "/favicon")
 
 
-def build_app(settings: Settings) -> ASGIApp:
+def build_app(settings: Settings, previewer: PreviewProcess) -> ASGIApp:
     """Return the API with the explorer beside it, told apart by the path.
 
     Not a mount at "/": it would match whatever the API's routes do not, and answer the
     explorer's 404 where the API owes a 405.
     """
-    api, explorer = ShortWay(create_app(settings)), create_explorer(settings)
+    api, explorer = ShortWay(create_app(settings, previewer=previewer)), create_explorer(settings)
 
     async def route(scope: Scope, receive: Receive, send: Send) -> None:
         is_looking = scope["type"] == "http" and _is_explorers(scope["path"])
@@ -78,9 +79,11 @@ def serve_share(settings: Settings, descriptor: int, parent: int | None) -> int:
     stop = threading.Event()
     stop_with(parent, stop)
     with socket.socket(fileno=descriptor) as listener:
-        server = uvicorn.Server(_config(settings))
+        previewer = PreviewProcess(settings)
+        server = uvicorn.Server(_config(settings, previewer))
         threading.Thread(target=_end_with, args=(server, stop), daemon=True).start()
         server.run(sockets=[listener])
+        previewer.close()
     return 0 if server.started else 1
 
 
@@ -147,10 +150,12 @@ def _serve(settings: Settings, parts: list[Any], workers: int) -> int:
             started.append(part)
         if workers > 1:
             return _serve_shared(settings, listener, workers, started)
-        server = uvicorn.Server(_config(settings))
+        previewer = PreviewProcess(settings)
+        server = uvicorn.Server(_config(settings, previewer))
         threading.Thread(target=_announce, args=(server, host, port), daemon=True).start()
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
+        previewer.close()
         return 0 if server.started else 1
     finally:
         for part in reversed(started):
@@ -176,9 +181,9 @@ def _serve_shared(
     return 0
 
 
-def _config(settings: Settings) -> uvicorn.Config:
+def _config(settings: Settings, previewer: PreviewProcess) -> uvicorn.Config:
     return uvicorn.Config(
-        build_app(settings), log_level="warning", access_log=False, ws="none",
+        build_app(settings, previewer), log_level="warning", access_log=False, ws="none",
         http=HttpProtocol, backlog=BACKLOG, timeout_graceful_shutdown=10,
     )  # fmt: skip
 

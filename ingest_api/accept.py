@@ -76,11 +76,13 @@ class Wanted:
     """What a request asks beside its posts.
 
     if_match: the revision that must be stored. snapshot: the snapshot that the posts belong to.
+    is_part: the items are a part of a request that is counted as one call elsewhere.
     idempotency_key, request_sha256: keep the answer, or give the one that was kept.
     """
 
     if_match: int | None = None
     snapshot: str | None = None
+    is_part: bool = False
     idempotency_key: str | None = None
     request_sha256: str = ""
 
@@ -145,7 +147,8 @@ async def accept_bulk(
     if not isinstance(done, Kept):
         refused = [(outcome, item) for outcome, item in zip(done, items, strict=True)
                    if isinstance(outcome, Refusal)]  # fmt: skip
-        await keep_refused(counter.desk, sender, refused, 0 if len(refused) < len(items) else 1)
+        is_counted = wanted.is_part or len(refused) < len(items)
+        await keep_refused(counter.desk, sender, refused, 0 if is_counted else 1)
     return done
 
 
@@ -155,7 +158,7 @@ async def _accept_chunks(
     chunks = []
     for start in range(0, len(items), CHUNK_POSTS):
         reads = [counter.read(item, now) for item in items[start : start + CHUNK_POSTS]]
-        work = _bulk_work(sender, reads, wanted, None, calls=start == 0)
+        work = _bulk_work(sender, reads, wanted, None, calls=start == 0 and not wanted.is_part)
         chunks.append((reads, counter.desk.submit(work) if work.posts else None))
         await asyncio.sleep(0)
     outcomes: list[Outcome] = []

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ParamSpec, TypeVar
 
 import msgspec
@@ -48,6 +48,7 @@ from store.shapes.content_hash import content_hash
 from store.shapes.posts import Sender
 from store.shapes.wire import PLATFORM_FIELDS
 from store.tables.columns import parse_instant
+from store.usage import Usage, read_usage
 
 THREADS = 4
 PAGE_BYTES = 16 * 1024 * 1024
@@ -75,6 +76,7 @@ class Archive:
 
     def __init__(self, settings: Settings, engine: Engine, *, is_sandbox: bool = False) -> None:
         self._settings = settings
+        self._engine = engine
         self._is_sandbox = is_sandbox
         self._listings = ListingReader(engine)
         self._events = EventReader(settings, engine)
@@ -187,6 +189,11 @@ class Archive:
         """Return what was refused of the sender's partner."""
         page = self._refusals.page(sender, wanted.provider, wanted.after, wanted.limit)
         return RefusalsPage([refusal_answer(row) for row in page.rows], page.next, page.more)
+
+    def usage(self, key_id: int, since: date) -> Usage:
+        """Return how a key was used here since a day."""
+        with reading(self._engine) as connection:
+            return read_usage(connection, key_id, since)
 
     def _own(self, sender: Sender, provider: str | None) -> list[str]:
         own = self._listings.providers(sender)

@@ -13,7 +13,7 @@ from starlette.types import Message
 
 from ingest_api.place import Place
 from ingest_api.rate_limits import Exceeding, RateLimits, Refused, rate_headers
-from ingest_api.raw_route import RATE_HEADERS
+from ingest_api.raw_route import CALLER, RATE_HEADERS
 from ingest_api.reading import Refusal, RefusedError, too_large
 from ingest_api.sandboxes import Sandboxes
 from store.keys import KeyReader, KeyRecord
@@ -158,7 +158,7 @@ async def poster(request: Request) -> Visit:
     key = _live(request, door_of(request).recent_keys)
     if Permission.PUBLISH_ESTATES.value not in key.permissions:
         raise RefusedError(_missing(Permission.PUBLISH_ESTATES))
-    return await _visit(request, key)
+    return await visit_of(request, key)
 
 
 async def own_reader(request: Request) -> Visit:
@@ -167,19 +167,23 @@ async def own_reader(request: Request) -> Visit:
     key = live_key(request)
     if not key.permissions & MAY_READ_OWN:
         raise RefusedError(_missing(Permission.READ_ESTATES))
-    return await _visit(request, key)
+    return await visit_of(request, key)
 
 
 MAY_READ_OWN = frozenset({Permission.READ_ESTATES.value, Permission.PUBLISH_ESTATES.value})
 
 
-async def _visit(request: Request, key: KeyRecord) -> Visit:
+async def visit_of(request: Request, key: KeyRecord) -> Visit:
+    """Return a live key's visit."""
     door = door_of(request)
     sender = Sender(key.key_id, key.partner_id, key.providers, address_of(request))
     if key.environment is Environment.LIVE:
-        return Visit(key, sender, door.main)
-    live_key(request)  # a sandbox's journal does not judge the key again
-    return Visit(key, sender, await door.sandboxes.place(key.partner_id))
+        place = door.main
+    else:
+        live_key(request)  # a sandbox's journal does not judge the key again
+        place = await door.sandboxes.place(key.partner_id)
+    request.scope[CALLER] = (key.key_id, place.desk.tally)
+    return Visit(key, sender, place)
 
 
 def _missing(permission: Permission) -> Refusal:

@@ -13,14 +13,20 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ingest_api.tally import Tally
 from store.journal import Journal, JournalClosedError, Pending
-from store.shapes.posts import Done, Work
+from store.shapes.posts import Done, Sender, Work
 
 LOG = logging.getLogger(__name__)
 
 GROUP_POSTS = 250
 """Most posts in one transaction: enough to share the fsync, few enough to decide in some
 milliseconds, for which no other request gets its turn of the loop."""
+
+TALLY_SECONDS = 1.0
+"""Shortest time between two commits that carry the tally."""
+
+NOBODY = Sender(0, 0, None)
 
 Outcomes = list[Done | BaseException]
 
@@ -35,6 +41,8 @@ class Desk:
         self._taken: list[tuple[Work, asyncio.Future[Any]]] = []
         self._is_busy = False
         self._is_closed = False
+        self.tally = Tally()
+        self._writes_tally_at = 0.0
         self._errands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run_errands, name="committer", daemon=True)
         self._thread.start()
@@ -61,6 +69,8 @@ class Desk:
 
     async def close(self) -> None:
         """Do what is waiting, then stop; the journal stays open."""
+        if self.tally and not self._is_closed:
+            await self.submit(Work(NOBODY, act=self.tally.write))
         self._is_closed = True
         await self._idle.wait()
         self._errands.put(None)
@@ -68,6 +78,9 @@ class Desk:
 
     def _next_group(self) -> None:
         self._taken = self._take_waiting()
+        if self._taken and self.tally and self._loop.time() >= self._writes_tally_at:
+            self._taken.append((Work(NOBODY, act=self.tally.write), self._loop.create_future()))
+            self._writes_tally_at = self._loop.time() + TALLY_SECONDS
         if not self._taken:
             self._is_busy = False
             self._idle.set()

@@ -83,7 +83,7 @@ class Rehearsal:
         if self.previewer is None or not documents:
             return nothing
         try:
-            return await self.previewer.preview(documents)
+            return [*await self.previewer.preview(documents)]
         except Exception:
             LOG.exception("the flows could not be asked what they would make of a dry run")
             return nothing

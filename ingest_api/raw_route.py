@@ -1,13 +1,23 @@
 """A route whose endpoint gets the request itself and reads the bytes on its own."""
 
+from time import perf_counter
 from typing import Any
 
 from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
+from ingest_api.reading import RefusedError
+from ingest_api.tally import Tally
+
 RATE_HEADERS = "imo360.rate_headers"
 """Where a request's scope keeps the headers that tell how its key's rate stands."""
+
+CALLER = "imo360.caller"
+"""Where a request's scope keeps whose call it is: the key's id and the tally to count it in."""
+
+COUNTED = "imo360.is_counted"
+"""Set in a request's scope when the journal counts the call, with what was posted."""
 
 
 class RawRoute(APIRoute):
@@ -22,9 +32,32 @@ class RawRoute(APIRoute):
         super().__init__(path, endpoint, **options)
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            response = await endpoint(Request(scope, receive))
+            began = perf_counter()
+            try:
+                response = await endpoint(Request(scope, receive))
+            except RefusedError as refused:
+                _count_refused(scope, refused)
+                raise
+            finally:
+                _count_call(scope, began)
             if RATE_HEADERS in scope:
                 response.headers.update(scope[RATE_HEADERS])
             await response(scope, receive, send)
 
         self.app = app
+
+
+def _count_call(scope: Scope, began: float) -> None:
+    if CALLER in scope:
+        key_id, tally = scope[CALLER]
+        assert isinstance(tally, Tally)
+        tally.time(key_id, perf_counter() - began)
+        if COUNTED not in scope:
+            tally.count(key_id, "calls")
+
+
+def _count_refused(scope: Scope, refused: RefusedError) -> None:
+    if CALLER in scope:
+        key_id, tally = scope[CALLER]
+        tally.count(key_id, "refused")
+        tally.count(key_id, f"code:{refused.refusal.code}")

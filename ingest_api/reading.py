@@ -157,7 +157,30 @@ def _parse(payload: bytes) -> Any:
     # is written back as \") could make up for them: equal counts prove there was no duplicate.
     if b"\\u0022" in payload or _count_quotes(document) != payload.count(b'"'):
         _expect_unique_names(payload)
+    if _ENDLESS.search(payload) and _holds_endless(document):
+        raise _BadJsonError("a number is too large")
     return document
+
+
+_ENDLESS = re.compile(rb"[0-9]{309}")
+"""Digits of a number that no double holds (or of a text, or of a long fraction)."""
+
+_LARGEST = 2**1024
+"""First whole number that no double holds."""
+
+
+def _holds_endless(value: Any) -> bool:
+    """Whether a whole number is beyond every double: a fraction of that size fails to decode."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if type(each) is dict:
+            waiting += each.values()
+        elif type(each) is list:
+            waiting += each
+        elif type(each) is int and abs(each) >= _LARGEST:
+            return True
+    return False
 
 
 def _count_quotes(document: Any) -> int:

@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy.engine import Engine
+
 from ingest_api.dry_run import Previewer
 from ingest_api.place import Place, open_place
 from ingest_api.reading import Refusal, Understood, read_listing
@@ -32,9 +34,11 @@ class Sandboxes:
     """Made inside the running loop; used by it alone."""
 
     def __init__(
-        self, settings: Settings, clock: Callable[[], datetime], previewer: Previewer | None
-    ) -> None:
+        self, settings: Settings, keys: Engine, clock: Callable[[], datetime],
+        previewer: Previewer | None,
+    ) -> None:  # fmt: skip
         self._settings = settings
+        self._keys = keys
         self._clock = clock
         self._previewer = previewer
         self._open: dict[int, _Open] = {}
@@ -74,7 +78,7 @@ class Sandboxes:
         opened.callback(owners.close)
         place = open_place(
             sandbox, engine, owners, self._clock, self._previewer, opened,
-            reader=read_in_sandbox, is_sandbox=True,
+            reader=read_in_sandbox, keys=self._keys,
         )  # fmt: skip
         return _Open(place, sandbox_stamp(sandbox), opened)
 

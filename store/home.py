@@ -67,7 +67,7 @@ class Home:
                 self.exports,
                 self.locks,
             ):
-                folder.mkdir(parents=True, exist_ok=True)
+                make_durably(folder)
         except OSError as problem:
             raise HomeError(f"cannot make the home {self.root}: {problem.strerror}") from problem
 
@@ -149,6 +149,19 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_durably(folder: Path) -> None:
+    """Make a folder, and its parents, so that a power cut does not take them again.
+
+    Syncs nothing when the folder is there.
+    """
+    if folder.is_dir():
+        return
+    make_durably(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder)
+    sync_folder(folder.parent)
 
 
 def write_durably(path: Path, content: bytes) -> None:

@@ -1,10 +1,12 @@
-"""Preview: what a post would become, by the very steps a refresh takes; writes nothing.
+"""Preview: what posts would become, by the very steps a refresh takes; writes nothing.
 
-Works on one event in memory, against the zones and rates of the current warehouse. What the
+Works on events in memory, against the zones and rates of the current warehouse. What the
 door checks, and what differs from the stored listing, is left to the API.
 """
 
 import json
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -58,52 +60,69 @@ def read_ground(settings: Settings) -> Ground:
     return Ground(version, index, names, rates)
 
 
-def preview(
-    ground: Ground, document: Json, provider_identifier: str, external_id: str, now: datetime
-) -> Json:
-    """Return the record that a merged document would become, in JSON's types.
+def preview(ground: Ground, documents: Sequence[Json], now: datetime) -> list[Json]:
+    """Return the records that merged documents (identifiers in them) would become, in their order.
 
-    `record`: columns of core_listings, None when a rule refuses it whole; `refusals`: rule_code,
-    column_name, severity, message; `zone`: zone_id, name, precision, confidence, matched_name,
-    None when refused.
+    `record`: columns of core_listings, in JSON's types, None when a rule refuses it whole;
+    `refusals`: rule_code, column_name, severity, message; `zone`: zone_id, name, precision,
+    confidence, matched_name, None when refused.
     """
-    event = _event(document, provider_identifier, external_id, now)
-    normalised = normalise(event, ground.rates)
-    told = normalised.refusals.select("rule_code", "column_name", "severity", "message")
-    refusals = told.to_dicts()
-    if normalised.versions.is_empty():
-        return {"record": None, "refusals": refusals, "zone": None}
-    record = normalised.versions.drop(UNASSIGNED).row(0, named=True)
-    return {
-        "record": {name: _plain(value) for name, value in record.items()},
-        "refusals": refusals,
-        "zone": _zone(ground, normalised.versions),
-    }
+    normalised = normalise(_events(documents, now), ground.rates)
+    refusals: dict[int, list[Json]] = defaultdict(list)
+    for row in normalised.refusals.select("listing_id", *TOLD).to_dicts():
+        refusals[row.pop("listing_id")].append(row)
+    records = {row["id"]: row for row in normalised.versions.to_dicts()}
+    zones = _zones(ground, normalised.versions)
+    return [
+        {
+            "record": _record(records.get(number)),
+            "refusals": refusals[number],
+            "zone": zones.get(number),
+        }
+        for number in range(len(documents))
+    ]
 
 
-def _event(document: Json, provider: str, external_id: str, now: datetime) -> pl.DataFrame:
+TOLD = ("rule_code", "column_name", "severity", "message")
+
+
+def _record(row: Json | None) -> Json | None:
+    if row is None:
+        return None
+    return {name: _plain(value) for name, value in row.items() if name not in UNASSIGNED}
+
+
+def _events(documents: Sequence[Json], now: datetime) -> pl.DataFrame:
     received = instant_text(now)
-    row = {
-        "event_offset": 0, "event_id": "", "kind": "listing", "listing_id": 0, "revision": 1,
-        "provider_identifier": provider, "external_id": external_id, "received_at": now,
-        "effective_at": parse_instant(effective_at(None, document, document, received)),
-        "is_changed": True, "payload": b"", "document": json.dumps(document).encode(),
-    }  # fmt: skip
-    return pl.DataFrame([row], schema=no_events(0).events.schema)
+    rows = [
+        {
+            "event_offset": number, "event_id": "", "kind": "listing", "listing_id": number,
+            "revision": 1, "provider_identifier": document["providerIdentifier"],
+            "external_id": document["externalId"], "received_at": now,
+            "effective_at": parse_instant(effective_at(None, document, document, received)),
+            "is_changed": True, "payload": b"", "document": json.dumps(document).encode(),
+        }
+        for number, document in enumerate(documents)
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=no_events(0).events.schema)
 
 
-def _zone(ground: Ground, versions: pl.DataFrame) -> Json:
+def _zones(ground: Ground, versions: pl.DataFrame) -> dict[int, Json]:
     if ground.index is None:
-        return {"zone_id": None, "name": None, "precision": "unknown", "confidence": 0.0,
-                "matched_name": None}  # fmt: skip
+        unknown = {"zone_id": None, "name": None, "precision": "unknown", "confidence": 0.0,
+                   "matched_name": None}  # fmt: skip
+        return dict.fromkeys(versions["id"].to_list(), unknown)
     columns = ["id", "latitude", "longitude", "address", "title", "description"]
-    place = locate(ground.index, versions.select(columns)).row(0, named=True)
+    places = locate(ground.index, versions.select(columns)).to_dicts()
     return {
-        "zone_id": place["zone_id"],
-        "name": ground.names.get(place["zone_id"]),
-        "precision": place["precision"],
-        "confidence": place["confidence"],
-        "matched_name": place["matched_name"],
+        place["id"]: {
+            "zone_id": place["zone_id"],
+            "name": ground.names.get(place["zone_id"]),
+            "precision": place["precision"],
+            "confidence": place["confidence"],
+            "matched_name": place["matched_name"],
+        }
+        for place in places
     }
 
 

@@ -7,7 +7,7 @@ from ingest_api.dependencies import header, live_key, poster, take_items
 from ingest_api.openapi_changes import DELETE_OPERATION
 from ingest_api.problems import LISTINGS_PATH
 from ingest_api.query import Query
-from ingest_api.raw_route import RawRoute
+from ingest_api.raw_route import COUNTED, RawRoute
 from ingest_api.reading import Refusal, RefusedError
 from ingest_api.routers.estates import revision_of
 from store.shapes.posts import deletion_of
@@ -39,6 +39,7 @@ async def remove_listing(request: Request) -> Response:
         provider, external_id, reason, None if if_match is None else revision_of(if_match)
     )
     take_items(request, visit.key, 1)
+    request.scope[COUNTED] = True
     outcome = await delete_listing(visit.place.counter, visit.sender, post)
     if isinstance(outcome, Refusal):
         live_key(request)

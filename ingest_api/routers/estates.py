@@ -36,7 +36,7 @@ from ingest_api.ndjson import answered, spooled
 from ingest_api.openapi import BULK_OPERATION, LISTING_OPERATION
 from ingest_api.problems import LISTINGS_PATH, problem_answer
 from ingest_api.query import Query
-from ingest_api.raw_route import RawRoute
+from ingest_api.raw_route import COUNTED, RawRoute
 from ingest_api.reading import Refusal, RefusedError, invalid, split_bulk
 from store.shapes.checks import Violation
 from store.shapes.posts import ANY_REVISION, Answer, Kept
@@ -67,6 +67,7 @@ async def post_listing(request: Request) -> Response:
         (tried,) = await place.rehearsal.try_posts(sender, [payload], now, wanted.if_match)
         live_key(request)
         return _response(dry_run_reply(tried))
+    request.scope[COUNTED] = True
     outcome = await accept_listing(place.counter, sender, payload, now, wanted, listing_reply)
     if isinstance(outcome, Kept):
         return _kept(outcome)
@@ -97,6 +98,7 @@ async def post_listings(request: Request) -> Response:
     items = split_bulk(body)
     if isinstance(items, Refusal):
         live_key(request)
+        request.scope[COUNTED] = True
         await keep_refused(place.desk, sender, [(items, body)], calls=1)
         return _response(problem_answer(items, f"{LISTINGS_PATH}/bulk"))
     take_items(request, visit.key, len(items))
@@ -104,6 +106,7 @@ async def post_listings(request: Request) -> Response:
         tried = await place.rehearsal.try_posts(sender, items, now)
         live_key(request)
         return _response(dry_run_bulk_reply(tried))
+    request.scope[COUNTED] = True
     outcomes = await accept_bulk(place.counter, sender, items, now, wanted, bulk_reply)
     if isinstance(outcomes, Kept):
         return _kept(outcomes)
@@ -119,7 +122,7 @@ async def _post_lines(request: Request, visit: Visit, asked: "_Asked") -> Respon
     door, sender, place = door_of(request), visit.sender, visit.place
     folder = place.settings.home / "spool"
     spool = await spooled(pieces(request, MAX_NDJSON_BYTES, "stream"), folder)
-    wanted = Wanted(snapshot=asked.snapshot)
+    wanted = Wanted(snapshot=asked.snapshot, is_part=True)
 
     async def apply(lines: Sequence[bytes], first: int) -> bytes:
         now = door.clock()
@@ -184,7 +187,10 @@ def _wanted(request: Request, body: bytes) -> Wanted:
     if if_match is None and key is None:
         return NOTHING
     digest = "" if key is None else _request_sha256(request, _checked_key(key), body)
-    return Wanted(None if if_match is None else revision_of(if_match), None, key, digest)
+    return Wanted(
+        None if if_match is None else revision_of(if_match), idempotency_key=key,
+        request_sha256=digest,
+    )  # fmt: skip
 
 
 NOTHING = Wanted()

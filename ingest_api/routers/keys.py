@@ -52,7 +52,6 @@ from store.keys import (
     list_keys,
     rotate_key,
 )
-from store.usage import read_usage
 
 KEYS_PATH = "/api/keys"
 END_OF_IDS = 10**18 - 1
@@ -145,11 +144,13 @@ async def get_usage(request: Request) -> Response:
     now = office.clock()
     since = now.date() - timedelta(days=days - 1)
 
-    def ask(connection: Connection) -> Any:
-        _expected(find_details(connection, key_id, now))
-        return read_usage(connection, key_id, since)
-
-    return _json(usage_answer(key_id, await office.read(ask)))
+    found = _expected(await office.read(lambda each: find_details(each, key_id, now)))
+    if found.environment is Environment.SANDBOX:
+        place = await door_of(request).sandboxes.place(found.partner_id)
+    else:
+        place = door_of(request).main
+    used = await place.archive.run(place.archive.usage, key_id, since)
+    return _json(usage_answer(key_id, used))
 
 
 @router.get("/api/audit", openapi_extra=AUDIT_OPERATION, operation_id="get_audit",

@@ -36,12 +36,13 @@ def ended(pid: int) -> bool:
 
 def test_it_starts_with_the_first_question_and_answers_many(process: PreviewProcess) -> None:
     async def ask_two() -> None:
-        first, second = await asyncio.gather(
-            process.preview(FLAT), process.preview({**FLAT, "price": 1})
+        (first,), (second, third) = await asyncio.gather(
+            process.preview([FLAT]), process.preview([{**FLAT, "price": 1}, FLAT])
         )
         assert first["record"]["external_id"] == "a"
         assert [each["rule_code"] for each in first["refusals"]] == ["floor_above_top"]
         assert second["record"] is None
+        assert third == first
 
     assert process.pid is None
     asyncio.run(ask_two())
@@ -50,11 +51,11 @@ def test_it_starts_with_the_first_question_and_answers_many(process: PreviewProc
 
 def test_a_killed_one_is_replaced_without_the_asker_noticing(process: PreviewProcess) -> None:
     async def ask_around_a_kill() -> None:
-        await process.preview(FLAT)
+        await process.preview([FLAT])
         first = process.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
-        assert (await process.preview(FLAT))["record"]
+        assert (await process.preview([FLAT]))[0]["record"]
         assert process.pid != first
 
     asyncio.run(ask_around_a_kill())
@@ -62,19 +63,19 @@ def test_a_killed_one_is_replaced_without_the_asker_noticing(process: PreviewPro
 
 def test_it_ends_when_nobody_asks(settings: Settings) -> None:
     process = PreviewProcess(settings, lambda: NOW, answer_seconds=60, idle_seconds=0.05)
-    asyncio.run(process.preview(FLAT))
+    asyncio.run(process.preview([FLAT]))
     child = process._child
     assert child is not None
     child.process.join(timeout=30)
     assert child.process.exitcode == 0
-    assert asyncio.run(process.preview(FLAT))["record"]
+    assert asyncio.run(process.preview([FLAT]))[0]["record"]
     process.close()
 
 
 def test_no_answer_in_time_is_told_and_costs_the_process_its_life(settings: Settings) -> None:
     process = PreviewProcess(settings, lambda: NOW, answer_seconds=0.01)
     with pytest.raises(PreviewError, match=r"within 0\.01 seconds"):
-        asyncio.run(process.preview(FLAT))
+        asyncio.run(process.preview([FLAT]))
     assert process.pid is None
     process.close()
 
@@ -82,9 +83,9 @@ def test_no_answer_in_time_is_told_and_costs_the_process_its_life(settings: Sett
 def test_a_preview_that_fails_is_told_and_the_process_lives(process: PreviewProcess) -> None:
     async def ask_nonsense() -> None:
         with pytest.raises(PreviewError, match="the preview failed"):
-            await process.preview({**FLAT, "publishedAt": "yesterday"})
+            await process.preview([{**FLAT, "publishedAt": "yesterday"}])
         before = process.pid
-        assert (await process.preview(FLAT))["record"]
+        assert (await process.preview([FLAT]))[0]["record"]
         assert process.pid == before
 
     asyncio.run(ask_nonsense())
@@ -92,7 +93,7 @@ def test_a_preview_that_fails_is_told_and_the_process_lives(process: PreviewProc
 
 def test_closing_ends_the_child(settings: Settings) -> None:
     process = PreviewProcess(settings, lambda: NOW, answer_seconds=60)
-    asyncio.run(process.preview(FLAT))
+    asyncio.run(process.preview([FLAT]))
     pid = process.pid
     process.close()
     assert pid is not None

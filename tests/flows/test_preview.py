@@ -21,7 +21,7 @@ from store.warehouse import progress_of
 from tests.conftest import NOW, Ticking
 from tests.listings import FLAT, post
 
-DOCUMENT = {**FLAT, "status": "active", "latitude": 44.4812, "longitude": 26.0766, "floor": 9,
+DOCUMENT = {"providerIdentifier": "my-crm", "externalId": "a", **FLAT, "status": "active", "latitude": 44.4812, "longitude": 26.0766, "floor": 9,
             "floorMax": 4, "agent": {"name": "Ana", "phone": "0721000001"}}  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def ground(settings: Settings, clock: Ticking) -> Ground:
 def test_a_preview_is_what_the_refresh_makes_of_the_post(
     ground: Ground, settings: Settings, journal: Journal, sender: Sender, clock: Ticking
 ) -> None:
-    previewed = preview(ground, DOCUMENT, "my-crm", "a", clock())
+    (previewed,) = preview(ground, [DOCUMENT], clock())
     journal.submit(sender, [post("a", **DOCUMENT)])
     refresh(settings, clock)
     with reading(open_warehouse_reader(settings)) as connection:
@@ -69,12 +69,12 @@ def kept(settings: Settings) -> tuple[object, ...]:
 
 def test_a_preview_writes_nothing(ground: Ground, settings: Settings) -> None:
     before = kept(settings)
-    preview(read_ground(settings), DOCUMENT, "my-crm", "a", NOW)
+    preview(read_ground(settings), [DOCUMENT], NOW)
     assert kept(settings) == before
 
 
 def test_what_would_be_refused_has_no_record(ground: Ground) -> None:
-    previewed = preview(ground, {**DOCUMENT, "price": 1, "floor": None}, "my-crm", "a", NOW)
+    (previewed,) = preview(ground, [{**DOCUMENT, "price": 1, "floor": None}], NOW)
     assert previewed["record"] is None
     assert previewed["zone"] is None
     (refusal,) = previewed["refusals"]
@@ -82,14 +82,14 @@ def test_what_would_be_refused_has_no_record(ground: Ground) -> None:
 
 
 def test_a_preview_is_plain_json(ground: Ground) -> None:
-    previewed = preview(ground, {**DOCUMENT, "currency": "RON"}, "my-crm", "a", NOW)
+    (previewed,) = preview(ground, [{**DOCUMENT, "currency": "RON"}], NOW)
     assert json.loads(json.dumps(previewed)) == previewed
     assert previewed["record"]["recorded_at"] == instant_text(NOW)
     assert previewed["record"]["rate_date"] == "2026-06-15"
 
 
 def test_a_home_without_zones_places_nothing(settings: Settings) -> None:
-    previewed = preview(read_ground(settings), DOCUMENT, "my-crm", "a", NOW)
+    (previewed,) = preview(read_ground(settings), [DOCUMENT], NOW)
     assert previewed["zone"]["precision"] == "unknown"
 
 
@@ -103,5 +103,5 @@ def test_other_rates_make_another_ground(
     refresh(settings, clock)
     assert ground_version(settings) != ground.version
     dollars: dict[str, Any] = {**DOCUMENT, "currency": "USD"}
-    record = preview(read_ground(settings), dollars, "my-crm", "a", NOW)["record"]
+    record = preview(read_ground(settings), [dollars], NOW)[0]["record"]
     assert record["price_eur"] == DOCUMENT["price"] / 2
