@@ -46,6 +46,7 @@ VALUES = st.recursive(
     lambda inner: (
         st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner)
     ),
+    max_leaves=8,
 )
 
 
