@@ -99,7 +99,7 @@ EVENT_OPERATION = _operation(
     json_answer("What became of the post.", ref("EventAnswer")),
     [
         parameter(
-            "path", "event_id", "`eventId` as it was answered.",
+            "path", "eventId", "`eventId` as it was answered.",
             TEXT | {"pattern": f"^{EVENT_ID_PATTERN}$"},
         )
     ],

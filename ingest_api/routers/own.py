@@ -85,7 +85,7 @@ async def get_listing(request: Request) -> Response:
 
 
 @router.get(
-    "/events/{event_id}",
+    "/events/{eventId}",
     openapi_extra=EVENT_OPERATION,
     operation_id="get_event",
     summary="See what became of a post",
@@ -95,7 +95,7 @@ async def get_event(request: Request) -> Response:
     visit = await own_reader(request)
     _query(request).expect_valid()
     archive, now = visit.place.archive, door_of(request).clock()
-    answer = await archive.run(archive.event, visit.sender, request.path_params["event_id"], now)
+    answer = await archive.run(archive.event, visit.sender, request.path_params["eventId"], now)
     if answer is None:
         raise RefusedError(NO_SUCH_EVENT)
     return _answered(answer)

@@ -12,7 +12,7 @@ from tests.ingest_api.test_openapi import validator
 READING = {
     LISTINGS: "list_listings",
     f"{LISTINGS}/{{identifier}}": "get_listing",
-    f"{EVENTS}/{{event_id}}": "get_event",
+    f"{EVENTS}/{{eventId}}": "get_event",
     CHANGES: "list_changes",
     REFUSALS: "list_refusals",
 }
