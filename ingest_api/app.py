@@ -68,7 +68,7 @@ def create_app(
             reader = KeyReader(engine)
             opened.callback(reader.close)
             place = open_place(settings, engine, reader, clock, previewer, opened)
-            sandboxes = Sandboxes(settings, engine, clock, previewer)
+            sandboxes = Sandboxes(settings, clock, previewer)
             limits = RateLimits(1 / settings.api_processes)
             app.state.door = Door(
                 place, sandboxes, reader, RecentKeys(reader), clock, Inbox(), limits

@@ -17,6 +17,7 @@ from store.shapes.vocabulary import Environment
 
 MAX_KEY_BYTES = 64 * 1024
 MAX_LOGIN_BYTES = 4 * 1024
+MAX_USAGE_DAYS = 366
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 

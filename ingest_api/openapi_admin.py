@@ -14,7 +14,7 @@ from ingest_api.key_answers import (
     TokenAnswer,
     UsageAnswer,
 )
-from ingest_api.key_requests import MAX_KEY_BYTES, MAX_LOGIN_BYTES
+from ingest_api.key_requests import MAX_KEY_BYTES, MAX_LOGIN_BYTES, MAX_USAGE_DAYS
 from ingest_api.problems import MEDIA_TYPE, PROBLEMS
 from store.keys import DEFAULT_OVERLAP, MAX_NAME, MAX_OVERLAP, MAX_PROVIDERS, MAX_RATE
 from store.passwords import MAX_PASSWORD
@@ -25,7 +25,6 @@ Operation = dict[str, Any]
 
 MAX_KEY_PAGE = 1_000
 MAX_AUDIT_PAGE = 1_000
-MAX_USAGE_DAYS = 366
 
 SECURITY: list[dict[str, list[str]]] = [{"Jwt": []}]
 SCHEME: Operation = {

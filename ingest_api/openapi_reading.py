@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ingest_api.openapi_admin import MAX_USAGE_DAYS
+from ingest_api.key_requests import MAX_USAGE_DAYS
 from ingest_api.openapi_parts import (
     COUNT,
     KEY_PROBLEMS,

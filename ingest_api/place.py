@@ -37,19 +37,17 @@ class Place:
 def open_place(
     settings: Settings, engine: Engine, owners: Owners, clock: Clock,
     previewer: Previewer | None, opened: ExitStack, *, reader: Reader = read_listing,
-    keys: Engine | None = None,
+    is_sandbox: bool = False,
 ) -> Place:  # fmt: skip
     """Open a migrated home inside the running loop; `opened` closes its journals.
 
-    keys: the database that knows the keys when it is another one: the home is then a sandbox,
-    whose keys the door has judged.
+    A sandbox's journal knows no keys: the door has judged them.
     """
-    is_sandbox = keys is not None
     journal = open_journal(settings, clock, knows_keys=not is_sandbox)
     opened.callback(journal.close)
     trial = open_journal(settings, clock, knows_keys=not is_sandbox)
     opened.callback(trial.close)
-    archive = Archive(settings, engine, keys=keys, is_sandbox=is_sandbox)
+    archive = Archive(settings, engine, is_sandbox=is_sandbox)
     opened.callback(archive.close)
     desk = Desk(journal)
     brake = Brake(settings.snapshot_brake_pct, settings.snapshot_brake_listings)

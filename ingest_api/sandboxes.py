@@ -10,8 +10,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.engine import Engine
-
 from ingest_api.dry_run import Previewer
 from ingest_api.place import Place, open_place
 from ingest_api.reading import Refusal, Understood, read_listing
@@ -34,11 +32,9 @@ class Sandboxes:
     """Made inside the running loop; used by it alone."""
 
     def __init__(
-        self, settings: Settings, keys: Engine, clock: Callable[[], datetime],
-        previewer: Previewer | None,
-    ) -> None:  # fmt: skip
+        self, settings: Settings, clock: Callable[[], datetime], previewer: Previewer | None
+    ) -> None:
         self._settings = settings
-        self._keys = keys
         self._clock = clock
         self._previewer = previewer
         self._open: dict[int, _Open] = {}
@@ -78,7 +74,7 @@ class Sandboxes:
         opened.callback(owners.close)
         place = open_place(
             sandbox, engine, owners, self._clock, self._previewer, opened,
-            reader=read_in_sandbox, keys=self._keys,
+            reader=read_in_sandbox, is_sandbox=True,
         )  # fmt: skip
         return _Open(place, sandbox_stamp(sandbox), opened)
 

@@ -91,6 +91,7 @@ class KeyDetails:
     id: int
     lookup: str
     name: str
+    partner_id: int
     partner: str
     environment: Environment
     permissions: list[str]
@@ -245,7 +246,7 @@ def list_keys(connection: Connection, after: int, limit: int, now: datetime) -> 
 
 _DETAILS = sa.select(
     ingest_keys.c.id, ingest_keys.c.lookup, ingest_keys.c.name,
-    ingest_partners.c.name.label("partner"), ingest_keys.c.environment,
+    ingest_keys.c.partner_id, ingest_partners.c.name.label("partner"), ingest_keys.c.environment,
     ingest_keys.c.permissions, ingest_keys.c.providers, ingest_keys.c.rate_per_minute,
     ingest_keys.c.rate_burst, ingest_keys.c.created_at, ingest_keys.c.created_by,
     ingest_keys.c.expires_at, ingest_keys.c.revoked_at, ingest_keys.c.previous_ends_at,

@@ -19,6 +19,7 @@ from ingest_api.key_answers import (
 )
 from ingest_api.key_requests import (
     MAX_KEY_BYTES,
+    MAX_USAGE_DAYS,
     asked_number,
     read_changes,
     read_overlap,
@@ -32,7 +33,6 @@ from ingest_api.openapi_admin import (
     LIST_KEYS_OPERATION,
     MAX_AUDIT_PAGE,
     MAX_KEY_PAGE,
-    MAX_USAGE_DAYS,
     REVOKE_KEY_OPERATION,
     ROTATE_KEY_OPERATION,
     USAGE_OPERATION,
@@ -52,6 +52,7 @@ from store.keys import (
     list_keys,
     rotate_key,
 )
+from store.shapes.vocabulary import Environment
 
 KEYS_PATH = "/api/keys"
 END_OF_IDS = 10**18 - 1

@@ -8,7 +8,7 @@ from ingest_api.answers import revision_tag
 from ingest_api.archive import Wanted
 from ingest_api.dependencies import door_of, header, live_key, own_reader, visit_of
 from ingest_api.key_answers import usage_answer
-from ingest_api.openapi_admin import MAX_USAGE_DAYS
+from ingest_api.key_requests import MAX_USAGE_DAYS
 from ingest_api.openapi_reading import (
     CHANGES_OPERATION,
     DEFAULT_LIMIT,

@@ -21,7 +21,8 @@ from store.warehouse import progress_of
 from tests.conftest import NOW, Ticking
 from tests.listings import FLAT, post
 
-DOCUMENT = {"providerIdentifier": "my-crm", "externalId": "a", **FLAT, "status": "active", "latitude": 44.4812, "longitude": 26.0766, "floor": 9,
+DOCUMENT = {"providerIdentifier": "my-crm", "externalId": "a", **FLAT, "status": "active",
+            "latitude": 44.4812, "longitude": 26.0766, "floor": 9,
             "floorMax": 4, "agent": {"name": "Ana", "phone": "0721000001"}}  # fmt: skip
 
 

@@ -159,9 +159,6 @@ def test_without_its_syncs_the_server_would_be_seen_to_lose(
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True, reason="the folders of a new home are not synced into their parents"
-)
 def test_a_home_made_under_the_log_is_there_after_a_cut(tmp_path: Path) -> None:
     base, log = tmp_path / "base", tmp_path / "changes.log"
     base.mkdir()
