@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help setup demo test test-fast check bench soak lock clean
+.PHONY: help setup demo test test-fast check contract bench soak lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,19 @@ test: check  ## everything CI runs: check, the fast tests, then the slow ones
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not soak"
 	$(BIN)/pytest -n 2 --dist loadfile -m "slow and not soak"
 
+# Tools of the contract, apart from .venv: they bring versions of their own of what we use.
+.venv-contract/.installed: tests/contract/requirements.lock $(STAMP)
+	$(PYTHON) -m venv --clear .venv-contract
+	$(BIN)/uv pip install --quiet --python .venv-contract/bin/python --require-hashes -r tests/contract/requirements.lock
+	@touch $@
+
+.node-contract/.installed: tests/contract/package.json tests/contract/package-lock.json
+	rm -rf .node-contract && mkdir .node-contract
+	if command -v npm >/dev/null; then cp $^ .node-contract && cd .node-contract && npm ci --ignore-scripts --no-audit --no-fund && touch .installed; fi
+
+contract: setup .venv-contract/.installed .node-contract/.installed  ## hold the OpenAPI document, generated clients and the API against each other
+	$(BIN)/python -m tests.contract
+
 bench: setup  ## measure; prints tables, asserts no time (docs/performance.md)
 	$(BIN)/python -m tests.bench
 
@@ -46,6 +59,8 @@ soak: setup  ## the long loops: 200 kills, the longest fits
 lock: setup  ## resolve the locks anew; records no registry address
 	echo uv | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --python-version 3.11 - -o bootstrap.lock
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --extra dev --python-version 3.11 pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11 tests/contract/requirements.in -o tests/contract/requirements.lock
+	if command -v npm >/dev/null; then cd tests/contract && npm install --package-lock-only --ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved; fi
 
 clean:  ## remove the environment and caches, never the home
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-contract .node-contract .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

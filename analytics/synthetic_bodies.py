@@ -15,6 +15,7 @@ from analytics import synthetic_words as words
 from analytics.synthetic_ground import Floats, Ground, Ints
 from analytics.synthetic_homes import LAND, PARTITIONINGS, TYPES, Homes
 from analytics.synthetic_lives import DAY, WINDOW_DAYS, Adverts
+from store.shapes.vocabulary import EnergyClass, Furnished, Heating
 
 Body = dict[str, Any]
 
@@ -39,8 +40,8 @@ BACKLOG_AGE_DAYS = 60
 LOCAL_TIME_PROVIDER = 2
 """Writes its instants with the offset of Bucharest's winter instead of Z."""
 
-_HEATING = ("centrală proprie", "termoficare", "centrală de bloc")
-_ENERGY = ("A", "B", "C", "D")
+_HEATING = (Heating.OWN_BOILER, Heating.DISTRICT, Heating.BLOCK_BOILER)
+_ENERGY = (EnergyClass.A, EnergyClass.B, EnergyClass.C, EnergyClass.D)
 _DICE = 24
 
 
@@ -160,6 +161,7 @@ def first_bodies(
         body |= _size(said.facts[at], totals[at], provider)
         body |= _details(said.facts[at], said.points[at])
         body |= _pictures(picture_urls, home, dice) | _parties(provider, dice)
+        body |= _comforts(said.facts[at], dice)
         body["attributes"] = _attributes(said.facts[at], dice)
         body["publishedAt"], body["sourceUpdatedAt"] = published[at], updated[at]
         bodies.append(body)
@@ -249,11 +251,19 @@ def _parties(provider: int, dice: list[int]) -> Body:
     return {"agency": words.agency(agency, provider)} | parties
 
 
+def _comforts(facts: words.Facts, dice: list[int]) -> Body:
+    if facts.type == TYPES[LAND]:
+        return {}
+    comforts: Body = {"heating": _HEATING[dice[20] % 3].value}
+    if dice[22] % 2:
+        comforts["energyClass"] = _ENERGY[dice[23] % 4].value
+    if facts.is_rent:
+        comforts["furnished"] = tuple(Furnished)[dice[23] % 3].value
+    return comforts
+
+
 def _attributes(facts: words.Facts, dice: list[int]) -> Body:
     attributes: Body = {"synthetic": True}
     if facts.type == TYPES[LAND]:
         return attributes | {"frontage_m": 8 + dice[20] % 30}
-    attributes |= {"heating": _HEATING[dice[20] % 3], "balconies": dice[21] % 3}
-    if dice[22] % 2:
-        attributes["energy_class"] = _ENERGY[dice[23] % 4]
-    return attributes | ({"furnished": dice[23] % 3 > 0} if facts.is_rent else {})
+    return attributes | {"balconies": dice[21] % 3}

@@ -68,12 +68,34 @@ def up(
     raise typer.Exit(bring_up(settings_for(home, port=port), with_prefect=prefect))
 
 
-@app.command(epilog="Example: imo360 serve --port 8360")
-def serve(home: HomeOption = None, port: PortOption = None) -> None:
+@app.command(epilog="Example: imo360 serve --port 8360 --workers 2")
+def serve(
+    home: HomeOption = None,
+    port: PortOption = None,
+    workers: Annotated[
+        int, typer.Option(help="API processes on one port and one journal.", min=1)
+    ] = 1,
+    socket: Annotated[int | None, typer.Option(hidden=True)] = None,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
     """Serve the API and the explorer alone; `imo360 work` or `imo360 refresh` publish."""
-    from cli.serving import serve_alone
+    from cli.serving import serve_alone, serve_share
 
-    raise typer.Exit(serve_alone(settings_for(home, port=port)))
+    settings = settings_for(home, port=port)
+    if socket is not None:
+        raise typer.Exit(serve_share(settings, socket, parent))
+    raise typer.Exit(serve_alone(settings, workers))
+
+
+@app.command(epilog="Example: imo360 seal")
+def seal(
+    home: HomeOption = None,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Bring journaled events into the lake until Ctrl-C; `up` and `serve` do so themselves."""
+    from cli.sealing import seal_on
+
+    seal_on(settings_for(home), parent=parent)
 
 
 @app.command(epilog="Example: imo360 work")

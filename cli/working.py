@@ -8,7 +8,6 @@ import asyncio
 import hashlib
 import logging
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
+from cli.children import stop_on_signals, stop_with
 from cli.options import STDERR, progress_bars
 from flows.observed import crash_leftovers, prefect_answers
 from flows.steps.loop import Loop, picture_thread, wait_for_worker
@@ -105,12 +105,10 @@ def work_on(settings: Settings, *, parent: int | None = None) -> None:
     parent: process id to stop with; a killed `imo360 up` must not leave its worker behind.
     """
     stop = threading.Event()
-    if parent is not None:
-        threading.Thread(target=_stop_with, args=(parent, stop), daemon=True).start()
+    stop_with(parent, stop)
 
     def handle_signals() -> None:
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, lambda _signal, _frame: stop.set())
+        stop_on_signals(stop)
 
     handle_signals()
     pictures: threading.Thread | None = None
@@ -129,12 +127,6 @@ def work_on(settings: Settings, *, parent: int | None = None) -> None:
             worker.close()
     if pictures is not None:
         pictures.join(timeout=30)
-
-
-def _stop_with(parent: int, stop: threading.Event) -> None:
-    while os.getppid() == parent and not stop.is_set():
-        stop.wait(1.0)
-    stop.set()
 
 
 def _work_windows(loop: Loop, handle_signals: Callable[[], None]) -> None:

@@ -6,7 +6,7 @@ beside the journal before the answer.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -59,12 +59,16 @@ class Taken:
 Outcome = Taken | Refusal
 
 
+Reader = Callable[[bytes, datetime], Understood | Refusal]
+
+
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """Where posts are accepted: the way into the journal, and who owns what."""
+    """Where posts are accepted: the way into the journal, who owns what, how bodies are read."""
 
     desk: Desk
     owners: Owners
+    read: Reader = read_listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ async def accept_listing(
     wanted: Wanted = NOTHING_ELSE, reply: Callable[[Outcome], Answer] | None = None,
 ) -> Outcome | Kept:  # fmt: skip
     """Accept one posted listing; reply makes the answer that is kept when that was asked."""
-    read = read_listing(payload, now)
+    read = counter.read(payload, now)
     if isinstance(read, Refusal):
         outcome: Outcome | Kept = _whose(counter.owners, sender, read)
         calls = 1
@@ -150,7 +154,7 @@ async def _accept_chunks(
 ) -> list[Outcome]:
     chunks = []
     for start in range(0, len(items), CHUNK_POSTS):
-        reads = [read_listing(item, now) for item in items[start : start + CHUNK_POSTS]]
+        reads = [counter.read(item, now) for item in items[start : start + CHUNK_POSTS]]
         work = _bulk_work(sender, reads, wanted, None, calls=start == 0)
         chunks.append((reads, counter.desk.submit(work) if work.posts else None))
         await asyncio.sleep(0)
@@ -164,7 +168,7 @@ async def _accept_whole(
     counter: Counter, sender: Sender, items: Sequence[bytes], now: datetime, wanted: Wanted,
     reply: Callable[[list[Outcome]], Answer],
 ) -> list[Outcome] | Kept:  # fmt: skip
-    reads = [read_listing(item, now) for item in items]
+    reads = [counter.read(item, now) for item in items]
 
     def outcomes(verdicts: Sequence[Verdict | BaseException]) -> list[Outcome]:
         return _with_supersedes(_item_outcomes(counter.owners, sender, reads, verdicts))
@@ -193,13 +197,28 @@ def _bulk_work(
     )  # fmt: skip
 
 
+async def judge_items(
+    submit: Callable[[Work], Awaitable[list[Verdict]]], owners: Owners, sender: Sender,
+    reads: Sequence[Understood | Refusal], if_match: int | None,
+) -> list[Outcome]:  # fmt: skip
+    """Return what items come to when `submit` decides them: for dry runs."""
+    work = _bulk_work(sender, reads, NOTHING_ELSE, None, calls=False)
+    if if_match is not None:
+        work.posts = [msgspec.structs.replace(post, if_match=if_match) for post in work.posts]
+    verdicts = await submit(work) if work.posts else []
+    return _with_supersedes(_item_outcomes(owners, sender, reads, verdicts))
+
+
 async def delete_listing(counter: Counter, sender: Sender, post: Post) -> Taken | Refusal:
     """Delete a listing: it leaves the market and keeps its id and history."""
     try:
         (verdict,) = await counter.desk.submit(Work(sender, (post,)))
     except JournalClosedError:
         return CLOSED
-    return _outcome(Understood(post, ()), verdict)
+    outcome = _outcome(Understood(post, ()), verdict)
+    if isinstance(outcome, Refusal) and outcome.code == "provider_not_owned":
+        return NOT_FOUND  # the same as for a listing that nobody has
+    return outcome
 
 
 async def keep_refused(

@@ -1,22 +1,31 @@
 """What became of posts, as JSON: the single answer and the bulk's envelope."""
 
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from ingest_api.accept import Outcome, Taken
+from ingest_api.dry_run import Tried
 from ingest_api.problems import LISTINGS_PATH, Problem, problem, problem_answer
+from ingest_api.reading import Refusal
+from store.shapes.checks import Warned
 from store.shapes.posts import Answer
 
 
 class WarningAnswer(msgspec.Struct, rename="camel"):
-    """Something in an accepted post that had no effect."""
+    """What an accepted post does that its sender may not expect.
+
+    from and to come with `coerced`: the value as posted (when short and printable) and as read.
+    """
 
     property_path: str
     message: str
     code: str
+    from_value: str | float | UnsetType = msgspec.field(default=UNSET, name="from")
+    to_value: str | float | UnsetType = msgspec.field(default=UNSET, name="to")
 
 
 class ListingAnswer(msgspec.Struct, rename="camel"):
@@ -38,6 +47,36 @@ class ListingAnswer(msgspec.Struct, rename="camel"):
     supersedes_index: int | UnsetType = UNSET
 
 
+class ChangeAnswer(msgspec.Struct, rename={"before": "from", "after": "to"}):
+    """One field that a dry run would change; null where it is absent."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+class DryRunAnswer(msgspec.Struct, rename="camel"):
+    """What a post would come to; nothing was stored.
+
+    id is null for a listing that would be new. record, refusals and zone are what the market would
+    make of it; null when that could not be asked.
+    """
+
+    dry_run: bool
+    id: int | None
+    identifier: str
+    created: bool
+    changed: bool
+    stale: bool
+    status: str
+    diff: list[ChangeAnswer]
+    record: dict[str, Any] | None
+    refusals: list[dict[str, Any]] | None
+    zone: dict[str, Any] | None
+    warnings: list[WarningAnswer]
+    supersedes_index: int | UnsetType = UNSET
+
+
 class ItemAnswer(msgspec.Struct):
     """What became of one item of a bulk: data when it succeeded, else error."""
 
@@ -56,6 +95,24 @@ class BulkAnswer(msgspec.Struct):
     results: list[ItemAnswer]
 
 
+class DryRunItem(msgspec.Struct):
+    """What one item of a bulk would come to: data when it would succeed, else error."""
+
+    index: int
+    success: bool
+    data: DryRunAnswer | UnsetType = UNSET
+    error: Problem | UnsetType = UNSET
+
+
+class DryRunBulk(msgspec.Struct):
+    """What a bulk would come to, item by item in the order sent."""
+
+    count: int
+    succeeded: int
+    failed: int
+    results: list[DryRunItem]
+
+
 encode = msgspec.json.Encoder().encode
 
 
@@ -70,17 +127,10 @@ def listing_answer(taken: Taken) -> ListingAnswer:
         status=accepted.status,
         event_id=accepted.event_id,
         received_at=accepted.received_at,
-        warnings=[WarningAnswer(w.path, w.message, w.code) for w in taken.warnings],
+        warnings=_warnings(taken),
         stale=True if accepted.stale else UNSET,
         supersedes_index=UNSET if taken.supersedes is None else taken.supersedes,
     )
-
-
-def bulk_answer(outcomes: Sequence[Outcome]) -> BulkAnswer:
-    """Return the answer of a bulk."""
-    results = [_item_answer(index, outcome) for index, outcome in enumerate(outcomes)]
-    succeeded = sum(result.success for result in results)
-    return BulkAnswer(len(results), succeeded, len(results) - succeeded, results)
 
 
 def listing_reply(outcome: Outcome) -> Answer:
@@ -95,9 +145,63 @@ def listing_reply(outcome: Outcome) -> Answer:
     return Answer(201 if answer.created else 200, headers, encode(answer))
 
 
+def _warnings(taken: Taken) -> list[WarningAnswer]:
+    return [_warning(warned) for warned in taken.warnings]
+
+
+def _warning(warned: Warned) -> WarningAnswer:
+    return WarningAnswer(
+        warned.path,
+        warned.message,
+        warned.code,
+        UNSET if warned.from_value is None else warned.from_value,
+        UNSET if warned.to_value is None else warned.to_value,
+    )
+
+
 def bulk_reply(outcomes: Sequence[Outcome]) -> Answer:
     """Return the HTTP answer of a bulk."""
-    return Answer(200, {}, encode(bulk_answer(outcomes)))
+    results = [item_answer(index, outcome) for index, outcome in enumerate(outcomes)]
+    succeeded = sum(result.success for result in results)
+    answer = BulkAnswer(len(results), succeeded, len(results) - succeeded, results)
+    return Answer(200, {}, encode(answer))
+
+
+def dry_run_bulk_reply(outcomes: Sequence[Tried | Outcome]) -> Answer:
+    """Return the HTTP answer of a bulk's dry run."""
+    results = [dry_run_item(index, outcome) for index, outcome in enumerate(outcomes)]
+    succeeded = sum(result.success for result in results)
+    answer = DryRunBulk(len(results), succeeded, len(results) - succeeded, results)
+    return Answer(200, {}, encode(answer))
+
+
+def dry_run_reply(outcome: Tried | Outcome) -> Answer:
+    """Return the HTTP answer of a single dry run."""
+    if isinstance(outcome, Refusal):
+        return problem_answer(outcome)
+    assert isinstance(outcome, Tried)  # what was taken was tried
+    return Answer(200, {}, encode(dry_run_answer(outcome)))
+
+
+def dry_run_answer(tried: Tried) -> DryRunAnswer:
+    """Return the answer of a post that was tried."""
+    taken = tried.taken
+    accepted, shown = taken.accepted, tried.preview or {}
+    return DryRunAnswer(
+        dry_run=True,
+        id=None if accepted.created else accepted.id,
+        identifier=f"{accepted.provider_identifier}:{accepted.external_id}",
+        created=accepted.created,
+        changed=accepted.changed,
+        stale=accepted.stale,
+        status=accepted.status,
+        diff=[ChangeAnswer(each.field, each.before, each.after) for each in tried.changes],
+        record=shown.get("record"),
+        refusals=shown.get("refusals"),
+        zone=shown.get("zone"),
+        warnings=_warnings(taken),
+        supersedes_index=UNSET if taken.supersedes is None else taken.supersedes,
+    )
 
 
 def revision_tag(revision: int) -> str:
@@ -105,7 +209,16 @@ def revision_tag(revision: int) -> str:
     return f'"r{revision}"'
 
 
-def _item_answer(index: int, outcome: Outcome) -> ItemAnswer:
+def item_answer(index: int, outcome: Outcome) -> ItemAnswer:
+    """Return the answer of one item of a bulk."""
     if isinstance(outcome, Taken):
         return ItemAnswer(index, True, data=listing_answer(outcome))
     return ItemAnswer(index, False, error=problem(outcome))
+
+
+def dry_run_item(index: int, outcome: Tried | Outcome) -> DryRunItem:
+    """Return the answer of one item of a bulk's dry run."""
+    if isinstance(outcome, Refusal):
+        return DryRunItem(index, False, error=problem(outcome))
+    assert isinstance(outcome, Tried)  # what was taken was tried
+    return DryRunItem(index, True, data=dry_run_answer(outcome))

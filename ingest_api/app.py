@@ -11,22 +11,32 @@ from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
-from ingest_api.accept import Counter
 from ingest_api.dependencies import Door, Inbox, RecentKeys
-from ingest_api.desk import Desk
+from ingest_api.dry_run import Previewer
 from ingest_api.jwt_problems import TokenRefusedError, answer_token_refused
 from ingest_api.office import Office
 from ingest_api.openapi import describe
+from ingest_api.place import open_place
 from ingest_api.problems import (
     answer_http_exception,
     answer_internal_error,
     answer_invalid_request,
     answer_refused,
 )
+from ingest_api.rate_limits import RateLimits
 from ingest_api.reading import RefusedError
-from ingest_api.routers import authentication, estates, health, keys, reference
+from ingest_api.routers import (
+    authentication,
+    deletion,
+    estates,
+    health,
+    keys,
+    reference,
+    sandbox,
+    snapshots,
+)
+from ingest_api.sandboxes import Sandboxes
 from store.database import open_journal_database
-from store.journal import open_journal
 from store.keys import KeyReader
 from store.settings import Settings
 
@@ -38,10 +48,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
+def create_app(
+    settings: Settings, clock: Clock = utc_now, previewer: Previewer | None = None
+) -> FastAPI:
     """Build the API of a migrated home.
 
-    clock judges keys, bounds posted instants and says when posts are received.
+    clock judges keys, bounds posted instants and says when posts are received. previewer shows dry
+    runs what the flows would make of them.
 
     Nothing is opened before the app's lifespan starts.
     """
@@ -53,14 +66,17 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
             opened.callback(engine.dispose)
             reader = KeyReader(engine)
             opened.callback(reader.close)
-            journal = open_journal(settings, clock)
-            opened.callback(journal.close)
-            desk, recent = Desk(journal), RecentKeys(reader)
-            app.state.door = Door(desk, reader, recent, clock, Inbox(), Counter(desk, reader))
+            place = open_place(settings, engine, reader, clock, previewer, opened)
+            sandboxes = Sandboxes(settings, clock, previewer)
+            limits = RateLimits(1 / settings.api_processes)
+            app.state.door = Door(
+                place, sandboxes, reader, RecentKeys(reader), clock, Inbox(), limits
+            )
             app.state.office = Office(settings, engine, clock)
             opened.enter_context(_calm_collector())
             yield
-            await desk.close()
+            await sandboxes.close()
+            await place.close()
 
     app = FastAPIOffline(
         title="imo360 integration API",
@@ -73,6 +89,9 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     # Taken as they are and put first: the router looks from the top, and an included router
     # matches a second time.
     app.router.routes[:0] = estates.router.routes
+    app.include_router(deletion.router)
+    app.include_router(snapshots.router)
+    app.include_router(sandbox.router)
     app.include_router(reference.router)
     app.include_router(authentication.router)
     app.include_router(keys.router)

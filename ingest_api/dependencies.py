@@ -3,8 +3,7 @@
 Key and permission are judged before a byte of the body is read.
 """
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, cast
@@ -12,18 +11,17 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 from starlette.types import Message
 
-from ingest_api.accept import Counter
-from ingest_api.desk import Desk
+from ingest_api.place import Place
+from ingest_api.rate_limits import Exceeding, RateLimits, Refused, rate_headers
+from ingest_api.raw_route import RATE_HEADERS
 from ingest_api.reading import Refusal, RefusedError, too_large
+from ingest_api.sandboxes import Sandboxes
 from store.keys import KeyReader, KeyRecord
 from store.shapes.posts import Sender
-from store.shapes.vocabulary import Permission
+from store.shapes.vocabulary import Environment, Permission
 
 LOOK_AGAIN = timedelta(milliseconds=50)
 """How long a key counts as seen: at thousands of posts a second, a look per some hundred posts."""
-
-BODY_SECONDS = 30.0
-"""Longest time between two pieces of a body, and for the whole of a small one."""
 
 BODIES_BYTES = 256 * 1024 * 1024
 """Most bytes of bodies that are being received at one time, in this process."""
@@ -81,12 +79,22 @@ class Inbox:
 class Door:
     """What the running API holds: the way into the journal, the keys, the clock."""
 
-    desk: Desk
+    main: Place
+    sandboxes: Sandboxes
     keys: KeyReader
     recent_keys: RecentKeys
     clock: Callable[[], datetime]
     inbox: Inbox
-    counter: Counter
+    limits: RateLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who calls, with which key, and the place that it is about."""
+
+    key: KeyRecord
+    sender: Sender
+    place: Place
 
 
 def door_of(request: Request) -> Door:
@@ -107,10 +115,31 @@ def _live(request: Request, keys: KeyReader | RecentKeys) -> KeyRecord:
     if record is None:
         raise RefusedError(Refusal("invalid_api_key", "No such key: is it complete?"))
     if record.state == "live":
+        if record.rate_per_minute is not None:
+            take_items(request, record, 0)
         return record
     if record.state == "expired":
         raise RefusedError(Refusal("expired_api_key", "Ask for a new key."))
     raise RefusedError(Refusal("revoked_api_key", "Ask for a new key."))
+
+
+def take_items(request: Request, key: KeyRecord, count: int) -> None:
+    """Take so many items of a key's rate, or raise RefusedError and take none.
+
+    Every answer to such a key tells how it stands; RawRoute adds the headers.
+    """
+    if key.rate_per_minute is None:
+        return
+    burst = key.rate_burst or key.rate_per_minute
+    door = door_of(request)
+    verdict = door.limits.take(key.key_id, key.rate_per_minute, burst, count, door.clock())
+    request.scope[RATE_HEADERS] = headers = rate_headers(verdict)
+    if isinstance(verdict, Refused):
+        detail = "Nothing was taken: send it again after Retry-After seconds."
+        raise RefusedError(Refusal("rate_limited", detail, headers=headers))
+    if isinstance(verdict, Exceeding):
+        detail = f"The key may send {burst} items at once: send it in parts."
+        raise RefusedError(Refusal("bulk_exceeds_rate", detail, limit=burst, headers=headers))
 
 
 async def _live_key(request: Request) -> KeyRecord:
@@ -121,16 +150,40 @@ async def _live_key(request: Request) -> KeyRecord:
 LiveKey = Annotated[KeyRecord, Depends(_live_key)]
 
 
-def sender_with(request: Request, permission: Permission) -> Sender:
-    """Return who posts. Raises RefusedError unless the key is live and has the permission.
+async def poster(request: Request) -> Visit:
+    """Return who posts, and where to. Raises RefusedError unless the key may.
 
     By a recent look: whoever refuses the post afterwards calls `live_key` before answering.
     """
     key = _live(request, door_of(request).recent_keys)
-    if permission.value not in key.permissions:
-        detail = f"The key needs the permission {permission.value}."
-        raise RefusedError(Refusal("missing_permission", detail))
-    return Sender(key.key_id, key.partner_id, key.providers, address_of(request))
+    if Permission.PUBLISH_ESTATES.value not in key.permissions:
+        raise RefusedError(_missing(Permission.PUBLISH_ESTATES))
+    return await _visit(request, key)
+
+
+async def own_reader(request: Request) -> Visit:
+    """Return who reads its own back. Raises RefusedError unless the key may: whoever may write
+    may see what became of it."""
+    key = live_key(request)
+    if not key.permissions & MAY_READ_OWN:
+        raise RefusedError(_missing(Permission.READ_ESTATES))
+    return await _visit(request, key)
+
+
+MAY_READ_OWN = frozenset({Permission.READ_ESTATES.value, Permission.PUBLISH_ESTATES.value})
+
+
+async def _visit(request: Request, key: KeyRecord) -> Visit:
+    door = door_of(request)
+    sender = Sender(key.key_id, key.partner_id, key.providers, address_of(request))
+    if key.environment is Environment.LIVE:
+        return Visit(key, sender, door.main)
+    live_key(request)  # a sandbox's journal does not judge the key again
+    return Visit(key, sender, await door.sandboxes.place(key.partner_id))
+
+
+def _missing(permission: Permission) -> Refusal:
+    return Refusal("missing_permission", f"The key needs the permission {permission.value}.")
 
 
 def address_of(request: Request) -> str | None:
@@ -141,7 +194,7 @@ def address_of(request: Request) -> str | None:
 
 async def receive_json(request: Request, limit: int, what: str) -> bytes:
     """Return the body's bytes. Raises RefusedError for another media type or beyond the limit."""
-    _expect_json(request)
+    expect_media_type(request, JSON)
     declared = header(request, b"content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
         raise RefusedError(too_large(limit, what))
@@ -174,34 +227,49 @@ async def _receive_rest(request: Request, first: bytes, limit: int, what: str) -
         inbox.give_back(size)
 
 
+async def pieces(request: Request, limit: int, what: str) -> AsyncIterator[bytes]:
+    """Yield a body piece by piece. Raises RefusedError beyond the limit."""
+    size, is_more = 0, True
+    while is_more:
+        message = await _next_message(request)
+        piece: bytes = message.get("body", b"")
+        size += len(piece)
+        if size > limit:
+            raise RefusedError(too_large(limit, what))
+        yield piece
+        is_more = message.get("more_body", False)
+
+
 async def _next_message(request: Request) -> Message:
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            message = await request.receive()
-    except TimeoutError:
-        detail = f"Nothing came for {BODY_SECONDS:g} s."
-        raise RefusedError(
-            Refusal("request_timeout", detail, headers={"Connection": "close"})
-        ) from None
+    message = await request.receive()
     if message["type"] == "http.disconnect":
         raise RefusedError(Refusal("incomplete_body", "The connection was closed."))
     return message
 
 
-def _expect_json(request: Request) -> None:
+JSON, NDJSON = "application/json", "application/x-ndjson"
+
+
+def is_ndjson(request: Request) -> bool:
+    """Whether the body is said to be lines of JSON."""
+    return (header(request, b"content-type") or "").partition(";")[0].strip().lower() == NDJSON
+
+
+def expect_media_type(request: Request, wanted: str) -> None:
+    """Raise RefusedError unless the body is said to be of this type, in UTF-8, uncompressed."""
     media_type = header(request, b"content-type")
-    if media_type != "application/json" and not _is_utf8_json(media_type or ""):
-        detail = "Send JSON in UTF-8 with Content-Type: application/json."
+    if media_type != wanted and not _is_utf8(media_type or "", wanted):
+        detail = f"Send it in UTF-8 with Content-Type: {wanted}."
         raise RefusedError(Refusal("unsupported_media_type", detail))
     if (header(request, b"content-encoding") or "identity").strip().lower() != "identity":
         detail = "Send the body without Content-Encoding."
         raise RefusedError(Refusal("unsupported_media_type", detail))
 
 
-def _is_utf8_json(media_type: str) -> bool:
+def _is_utf8(media_type: str, wanted: str) -> bool:
     essence, *parameters = (part.strip().lower() for part in media_type.split(";"))
     charsets = [part[8:].strip('"') for part in parameters if part.startswith("charset=")]
-    return essence == "application/json" and all(name in ("utf-8", "utf8") for name in charsets)
+    return essence == wanted and all(name in ("utf-8", "utf8") for name in charsets)
 
 
 def header(request: Request, name: bytes) -> str | None:

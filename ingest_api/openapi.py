@@ -4,28 +4,49 @@ The two POST routes read their own bytes, so FastAPI cannot see their bodies; th
 here. Problems are described for every operation, as application/problem+json.
 """
 
-from collections.abc import Iterable
-from typing import Any
-
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from ingest_api.answers import BulkAnswer, ListingAnswer
+from ingest_api.answers import BulkAnswer, DryRunAnswer, DryRunBulk, ListingAnswer
 from ingest_api.openapi_admin import SCHEME, admin_schemas
-from ingest_api.problems import MEDIA_TYPE, PROBLEMS, Problem
+from ingest_api.openapi_changes import IF_MATCH, change_schemas
+from ingest_api.openapi_parts import (
+    COUNT,
+    KEY_PROBLEMS,
+    OPEN_SECURITY,
+    TEXT,
+    Schema,
+    header,
+    json_answer,
+    json_body,
+    json_content,
+    list_of,
+    parameter,
+    ref,
+)
+from ingest_api.openapi_parts import KEY_SECURITY as SECURITY
+from ingest_api.openapi_parts import SCHEMAS as _SCHEMAS
+from ingest_api.openapi_parts import Operation as Operation
+from ingest_api.openapi_parts import problem_responses as problem_responses
+from ingest_api.problems import Problem
 from store.shapes.schemas import listing_schema
-from store.shapes.wire import MAX_BULK_BYTES, MAX_BULK_ITEMS, MAX_LISTING_BYTES, WIRE_VERSION
+from store.shapes.wire import (
+    FIELDS,
+    MAX_BULK_BYTES,
+    MAX_BULK_ITEMS,
+    MAX_LISTING_BYTES,
+    MAX_NDJSON_BYTES,
+    MAX_NDJSON_LINES,
+    REQUIRED_ON_CREATE,
+    REQUIRED_ON_UPDATE,
+    WIRE_VERSION,
+)
 
-Operation = dict[str, Any]
-
-SECURITY: list[dict[str, list[str]]] = [{"ApiKey": []}]
-_SCHEMAS = "#/components/schemas/"
-
-KEY_PROBLEMS = ("missing_api_key", "invalid_api_key", "expired_api_key", "revoked_api_key")
 POST_PROBLEMS = (
     *KEY_PROBLEMS, "missing_permission", "provider_not_owned", "invalid_json", "incomplete_body",
-    "too_large", "unsupported_media_type", "validation_failed", "internal_error", "not_ready",
+    "too_large", "unsupported_media_type", "validation_failed", "rate_limited", "internal_error",
+    "not_ready",
 )  # fmt: skip
 
 ABOUT = (
@@ -34,83 +55,115 @@ ABOUT = (
 )
 
 
-def problem_responses(codes: Iterable[str]) -> Operation:
-    """Return the OpenAPI responses of the problems an operation may answer with, by status."""
-    by_status: dict[int, list[str]] = {}
-    for code in codes:
-        by_status.setdefault(PROBLEMS[code].status, []).append(code)
-    return {str(status): _problem_response(codes) for status, codes in sorted(by_status.items())}
+TAGS = {
+    "listings": "Post listings, one or many; the same pair of providerIdentifier and externalId "
+    "is always the same listing.",
+    "snapshots": "Whole inventories: what a snapshot does not hold is withdrawn when it is closed.",
+    "sandbox": "Your own place for trials: nothing of it reaches the market.",
+    "people": "Admins log in with e-mail and password.",
+    "keys": "Admins make, change and end API keys, and see how they are used.",
+    "reference": "What may be posted and what the answers' codes mean.",
+    "health": "For supervisors; no key is needed.",
+}
+"""Every tag that an operation bears, in the order the page shows them."""
+
+_EXAMPLE = {field.name: field.example for field in FIELDS}
+FIRST_POST = {name: _EXAMPLE[name] for name in (*REQUIRED_ON_CREATE, "rooms", "totalArea")}
+MARK_AS_SOLD = {name: _EXAMPLE[name] for name in REQUIRED_ON_UPDATE} | {"status": "sold"}
 
 
-def _problem_response(codes: list[str]) -> Operation:
-    told = "; ".join(f"`{code}`: {PROBLEMS[code].title}" for code in codes)
-    return {"description": told, "content": {MEDIA_TYPE: {"schema": _ref("Problem")}}}
-
-
-def _ref(name: str) -> Operation:
-    return {"$ref": f"{_SCHEMAS}{name}"}
-
-
-def _json(schema: Operation) -> Operation:
-    return {"application/json": {"schema": schema}}
+_DRY_RUN = parameter(
+    "query", "dryRun", "`true`: say what it would come to, and store nothing.",
+    {"type": "string", "enum": ["true", "false"], "default": "false"},
+)  # fmt: skip
+_SNAPSHOT = parameter("query", "snapshot", "The open snapshot that these listings belong to.")
+_IDEMPOTENCY_KEY = parameter(
+    "header", "Idempotency-Key",
+    "For a day, the same request under the same key gets the same answer, byte for byte.",
+    {"type": "string", "minLength": 1, "maxLength": 255},
+)  # fmt: skip
+_REPLAYED = {
+    "Idempotency-Replayed": {
+        "description": "`true` when the answer is the one that was kept.", "schema": TEXT
+    }
+}  # fmt: skip
 
 
 def _taken(told: str) -> Operation:
-    location = {
-        "description": "The listing's address.",
-        "schema": {"type": "string", "format": "uri-reference"},
-    }
-    return {
-        "description": told,
-        "headers": {"Location": location},
-        "content": _json(_ref("ListingAnswer")),
-    }
+    location = header("The listing's address.", {"type": "string", "format": "uri-reference"})
+    headers = {"Location": location, "ETag": header("The revision that is stored."), **_REPLAYED}
+    return json_answer(told, ref("ListingAnswer"), headers)
+
+
+def _taken_or_tried(told: str) -> Operation:
+    answer = _taken(told)
+    for told_header in answer["headers"].values():
+        told_header.pop("required", None)  # a dry run has none of them
+    answer["content"] = json_content({"anyOf": [ref("ListingAnswer"), ref("DryRunAnswer")]})
+    return answer
 
 
 LISTING_OPERATION: Operation = {
     "security": SECURITY,
-    "requestBody": {
-        "required": True,
-        "description": f"At most {MAX_LISTING_BYTES} bytes.",
-        "content": _json(_ref("Listing")),
-    },
+    "parameters": [_DRY_RUN, IF_MATCH, _IDEMPOTENCY_KEY],
+    "requestBody": json_body(
+        ref("Listing"),
+        f"At most {MAX_LISTING_BYTES} bytes.",
+        {"First post": FIRST_POST, "Mark as sold": MARK_AS_SOLD},
+    ),
     "responses": {
-        "200": _taken("The listing was known; see `changed`."),
+        "200": _taken_or_tried("The listing was known; see `changed`. Or a dry run."),
         "201": _taken("The listing is new."),
-        **problem_responses(POST_PROBLEMS),
+        **problem_responses((*POST_PROBLEMS, "precondition_failed", "idempotency_key_reused")),
     },
 }
 
+_LINES = {"schema": TEXT | {"description": "Lines of JSON, each a listing or what became of it."}}
 BULK_OPERATION: Operation = {
     "security": SECURITY,
-    "requestBody": {
-        "required": True,
-        "description": f"At most {MAX_BULK_BYTES} bytes; each item at most {MAX_LISTING_BYTES}.",
-        "content": _json(_ref("Bulk")),
-    },
+    "parameters": [_DRY_RUN, _SNAPSHOT, _IDEMPOTENCY_KEY],
+    "requestBody": json_body(
+        ref("Bulk"),
+        f"At most {MAX_BULK_BYTES} bytes; each item at most {MAX_LISTING_BYTES}.",
+        {"Two listings": {"items": [FIRST_POST, FIRST_POST | {"externalId": "listing-457"}]}},
+    ),
     "responses": {
-        "200": {"description": "See each item's `success`.", "content": _json(_ref("BulkAnswer"))},
-        **problem_responses((*POST_PROBLEMS, "too_many_items")),
+        "200": json_answer(
+            "See each item's `success`.",
+            {"anyOf": [ref("BulkAnswer"), ref("DryRunBulk")]},
+            _REPLAYED,
+        ),
+        **problem_responses(
+            (*POST_PROBLEMS, "too_many_items", "bulk_exceeds_rate", "idempotency_key_reused")
+        ),
     },
 }
 
+_ETAG = {"ETag": header("Changes with the reference.")}
 REFERENCE_OPERATION: Operation = {
     "security": SECURITY,
-    "parameters": [
-        {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}}
-    ],
+    "parameters": [parameter("header", "If-None-Match", "ETags that are known already.")],
     "responses": {
-        "200": {
-            "description": "The reference; it changes with its version and ETag only.",
-            "headers": {"ETag": {"schema": {"type": "string"}}},
-            "content": _json(_ref("Reference")),
-        },
-        "304": {"description": "Unchanged since the ETag in If-None-Match."},
+        "200": json_answer(
+            "The reference; it changes with its version and ETag only.", ref("Reference"), _ETAG
+        ),
+        "304": {"description": "Unchanged since the ETag in If-None-Match.", "headers": _ETAG},
         **problem_responses((*KEY_PROBLEMS, "internal_error")),
     },
 }
 
-READY_OPERATION: Operation = {"responses": problem_responses(("not_ready",))}
+HEALTH_OPERATION: Operation = {"security": OPEN_SECURITY}
+READY_OPERATION: Operation = {
+    "security": OPEN_SECURITY,
+    "responses": problem_responses(("not_ready",)),
+}
+
+
+BULK_OPERATION["requestBody"]["content"]["application/x-ndjson"] = _LINES
+BULK_OPERATION["requestBody"]["description"] += (
+    f" As lines, at most {MAX_NDJSON_BYTES} bytes and {MAX_NDJSON_LINES} lines."
+)
+BULK_OPERATION["responses"]["200"]["content"]["application/x-ndjson"] = _LINES
 
 
 def describe(app: FastAPI) -> Operation:
@@ -122,6 +175,9 @@ def describe(app: FastAPI) -> Operation:
             openapi_version="3.1.0",
             description=ABOUT,
             routes=app.routes,
+            servers=[{"url": "/", "description": "Where this document comes from."}],
+            tags=[{"name": name, "description": about} for name, about in TAGS.items()],
+            license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         )
         components = document.setdefault("components", {})
         components["schemas"] = {**components.get("schemas", {}), **_schemas()}
@@ -139,38 +195,66 @@ def describe(app: FastAPI) -> Operation:
 
 
 def _schemas() -> Operation:
-    answers = (ListingAnswer, BulkAnswer, Problem)
+    answers = (ListingAnswer, BulkAnswer, DryRunAnswer, DryRunBulk, Problem)
     _, answered = msgspec.json.schema_components(answers, ref_template=_SCHEMAS + "{name}")
-    return {"Listing": listing_schema(), "Bulk": _bulk(), "Reference": _reference(), **answered,
-            **admin_schemas()}  # fmt: skip
+    return {
+        "Listing": listing_schema(),
+        "Bulk": _bulk(),
+        **_reference_schemas(),
+        **change_schemas(),
+        **admin_schemas(),
+        **answered,
+    }
 
 
-def _bulk() -> Operation:
+def _bulk() -> Schema:
     return {
         "type": "object",
         "title": "Bulk",
         "required": ["items"],
-        "properties": {
-            "items": {"type": "array", "maxItems": MAX_BULK_ITEMS, "items": _ref("Listing")}
-        },
+        "properties": {"items": list_of(ref("Listing")) | {"maxItems": MAX_BULK_ITEMS}},
     }
 
 
-def _reference() -> Operation:
-    return {
-        "type": "object",
-        "title": "Reference",
-        "description": f"Codes, fields and limits of the wire contract {WIRE_VERSION}.",
-        "required": ["version", "enums", "estateTypes", "statuses", "fields", "limits",
-                     "problems", "violations", "warnings"],
-        "properties": {
-            "version": {"type": "string"},
-            "enums": {"type": "object", "additionalProperties": {"type": "array"}},
-            "limits": {"type": "object", "additionalProperties": {"type": "integer"}},
-            **{
-                name: {"type": "array", "items": {"type": "object"}}
-                for name in ("estateTypes", "statuses", "fields", "problems", "violations",
-                             "warnings")
-            },
-        },
+def _object(title: str, properties: Schema, *optional: str) -> Schema:
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "title": title, "required": required, "properties": properties}
+
+
+def _reference_schemas() -> Operation:
+    code = {"value": TEXT, "labels": _object("Labels", {"en": TEXT, "ro": TEXT})}
+    lists = {
+        "estateTypes": "Code", "statuses": "StatusCode", "fields": "FieldReference",
+        "problems": "ProblemCode", "violations": "CodeMeaning", "warnings": "CodeMeaning",
     }  # fmt: skip
+    reference = {
+        "version": TEXT,
+        "enums": {"type": "object", "additionalProperties": list_of(ref("Code"))},
+        "limits": {"type": "object", "additionalProperties": COUNT},
+        **{name: list_of(ref(schema)) for name, schema in lists.items()},
+    }
+    about = f"Codes, fields and limits of the wire contract {WIRE_VERSION}."
+    truth = {"type": "boolean"}
+    return {
+        "Reference": _object("Reference", reference) | {"description": about},
+        "Code": _object("Code", code),
+        "StatusCode": _object("StatusCode", code | {"isOnMarket": truth, "isClosed": truth}),
+        "ProblemCode": _object("ProblemCode", {"code": TEXT, "status": COUNT, "title": TEXT}),
+        "CodeMeaning": _object("CodeMeaning", {"code": TEXT, "description": TEXT}),
+        "FieldReference": _field_reference(),
+    }
+
+
+def _field_reference() -> Schema:
+    truth, number = {"type": "boolean"}, {"type": "number"}
+    always = {
+        "name": TEXT, "type": TEXT, "kind": TEXT, "description": TEXT, "requiredOnCreate": truth,
+        "requiredOnUpdate": truth, "nullClears": truth, "example": {}, "since": TEXT,
+        "deprecated": truth,
+    }  # fmt: skip
+    bounds = {
+        "unit": TEXT, "minimum": number, "maximum": number, "exclusiveMinimum": number,
+        "exclusiveMaximum": number, "maxLength": COUNT, "maxItems": COUNT, "enum": list_of(TEXT),
+        "format": TEXT, "fields": list_of(ref("FieldReference")),
+    }  # fmt: skip
+    return _object("FieldReference", always | bounds, *bounds)

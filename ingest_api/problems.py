@@ -14,7 +14,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
+from ingest_api.raw_route import RATE_HEADERS
 from ingest_api.reading import Refusal, RefusedError, invalid
 from store.shapes.checks import Violation
 from store.shapes.posts import Answer
@@ -23,6 +25,7 @@ LOG = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 LISTINGS_PATH = "/api/integration/estates"
+SNAPSHOTS_PATH = "/api/integration/snapshots"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,11 @@ PROBLEMS: dict[str, ProblemKind] = {
     "revoked_api_key": ProblemKind(401, "The API key was revoked"),
     "missing_permission": ProblemKind(403, "The API key lacks a permission"),
     "provider_not_owned": ProblemKind(403, "The provider identifier is not yours"),
+    "sandbox_key_required": ProblemKind(403, "The API key is none of a sandbox"),
     "admin_required": ProblemKind(403, "Only admins may do this"),
     "not_found": ProblemKind(404, "There is nothing here"),
     "method_not_allowed": ProblemKind(405, "The method is not allowed here"),
     "key_ended": ProblemKind(409, "The API key was revoked or has expired"),
-    "request_timeout": ProblemKind(408, "The body came too slowly"),
     "snapshot_closed": ProblemKind(409, "The snapshot is not open"),
     "snapshot_held": ProblemKind(409, "The snapshot would withdraw too much"),
     "snapshot_incomplete": ProblemKind(409, "The snapshot is not what was announced"),
@@ -131,19 +134,40 @@ async def answer_refused(request: Request, error: Exception) -> Response:
     """Answer what a dependency or router refused."""
     assert isinstance(error, RefusedError)
     # The route's own path, never the request's: that one is input.
-    return problem_response(error.refusal, getattr(request.scope.get("route"), "path", None))
+    path = getattr(request.scope.get("route"), "path_format", None)
+    return problem_response(error.refusal, path, request.scope.get(RATE_HEADERS))
 
 
-async def answer_http_exception(_request: Request, error: Exception) -> Response:
+async def answer_http_exception(request: Request, error: Exception) -> Response:
     """Answer the router's own verdicts: no such path, no such method."""
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     if error.status_code == 405:
         detail = "This path answers other methods: see the Allow header."
+        headers["Allow"] = ", ".join(allowed_methods(request))
         return problem_response(Refusal("method_not_allowed", detail), None, headers)
     if error.status_code == 404:
         return problem_response(Refusal("not_found", "See /docs for what there is."), None)
     return problem_response(Refusal("invalid_json", "The request cannot be read."), None, headers)
+
+
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+
+
+def allowed_methods(request: Request) -> list[str]:
+    """Return the methods that the request's path answers.
+
+    All of them, as RFC 9110 section 15.5.6 wants: the router itself names those of the first of
+    the routes that share a path.
+    """
+    return [
+        method
+        for method in METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.router.routes
+        )
+    ]
 
 
 async def answer_invalid_request(_request: Request, error: Exception) -> Response:

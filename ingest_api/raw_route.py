@@ -6,6 +6,9 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
+RATE_HEADERS = "imo360.rate_headers"
+"""Where a request's scope keeps the headers that tell how its key's rate stands."""
+
 
 class RawRoute(APIRoute):
     """Calls `endpoint(request) -> Response` directly; the route stays in OpenAPI.
@@ -20,6 +23,8 @@ class RawRoute(APIRoute):
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             response = await endpoint(Request(scope, receive))
+            if RATE_HEADERS in scope:
+                response.headers.update(scope[RATE_HEADERS])
             await response(scope, receive, send)
 
         self.app = app

@@ -5,6 +5,7 @@ disagree with what the door does.
 """
 
 import hashlib
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import cache
 from typing import Any
@@ -14,7 +15,15 @@ import msgspec
 from ingest_api.problems import PROBLEMS
 from store.shapes.checks import VIOLATION_CODES, WARNING_CODES
 from store.shapes.schemas import json_type
-from store.shapes.vocabulary import CLOSED, LABELS, ON_MARKET, PropertyType, Status
+from store.shapes.vocabulary import (
+    CLOSED,
+    LABELS,
+    MOVES,
+    ON_MARKET,
+    PropertyType,
+    Status,
+    Transaction,
+)
 from store.shapes.wire import (
     FIELDS,
     MAX_ATTRIBUTES,
@@ -81,13 +90,15 @@ def _codes(choices: type[StrEnum]) -> list[Json]:
 
 def _code(choices: type[StrEnum], value: str) -> Json:
     label = LABELS[choices][value]
-    return {"value": value, "labels": {"en": label.en, "ro": label.ro}}
+    labels = {"en": label.en, "ro": label.ro}
+    return {"value": value, "labels": labels, "aliases": list(label.aliases)}
 
 
 def _status(status: Status) -> Json:
     return _code(Status, status.value) | {
         "isOnMarket": status in ON_MARKET,
         "isClosed": status in CLOSED,
+        "moves": [after.value for after in Status if after in MOVES[status]],
     }
 
 
@@ -100,11 +111,19 @@ def _field(field: Field) -> Json:
         "requiredOnCreate": field.is_required_on_create,
         "requiredOnUpdate": field.is_required_on_update,
         "nullClears": field.is_clearable,
+        "recommendedFor": _by_transaction(field.recommended_for),
         "example": field.example,
         "since": field.since,
-        "deprecated": False,
+        "deprecated": field.is_deprecated,
     }
     return told | {name: value for name, value in _bounds(field).items() if value is not None}
+
+
+def _by_transaction(offers: Iterable[tuple[Transaction, PropertyType]]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for transaction, kind in offers:
+        grouped.setdefault(transaction.value, []).append(kind.value)
+    return grouped
 
 
 def _bounds(field: Field) -> Json:

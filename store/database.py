@@ -49,6 +49,8 @@ def _sqlite_engine(path: Path, synchronous: str, *, read_only: bool = False) -> 
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+            return
         writes = connection.get_execution_options().get("imo360_writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

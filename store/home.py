@@ -43,6 +43,15 @@ class Home:
         return self.root / "locks"
 
     @property
+    def sandboxes(self) -> Path:
+        """Homes of the partners' sandboxes, each named by the partner's id."""
+        return self.root / "sandbox"
+
+    @property
+    def secrets(self) -> Path:
+        return self.root / "secrets"
+
+    @property
     def prefect(self) -> Path:
         return self.root / "prefect"
 

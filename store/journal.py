@@ -87,9 +87,10 @@ class Journal:
     """The way into one home's journal. One transaction at a time; not for use after `close`."""
 
     def __init__(
-        self, engine: Engine, lock: Path, clock: Clock = lambda: datetime.now(UTC)
-    ) -> None:
-        self._register = Register(engine)
+        self, engine: Engine, lock: Path, clock: Clock = lambda: datetime.now(UTC), *,
+        knows_keys: bool = True,
+    ) -> None:  # fmt: skip
+        self._register = Register(engine, knows_keys=knows_keys)
         self._file_lock = FileLock(lock)
         self._clock = clock
         self._one = threading.Lock()
@@ -118,7 +119,7 @@ class Journal:
         with self._one, self._file_lock.taken():
             turn = self._register.begin(self._clock())
             try:
-                return _do(turn, work)
+                return _tried(turn, work)
             finally:
                 self._register.abandon()
 
@@ -206,6 +207,20 @@ class Journal:
         return verdicts
 
 
+def _tried(turn: Turn, work: Work) -> list[Verdict]:
+    """Decide the posts of a dry run; what is accepted carries the documents."""
+    turn.look_up(work.posts)
+    verdicts: list[Verdict] = []
+    for post in work.posts:
+        before = turn.document(post)
+        verdict = turn.take(work.sender, post)
+        if isinstance(verdict, Accepted):
+            after = turn.document(post)
+            verdict = msgspec.structs.replace(verdict, before=before, after=after)
+        verdicts.append(verdict)
+    return verdicts
+
+
 def _do(turn: Turn, work: Work) -> Done:
     """Do one work within a turn."""
     if work.act is not None:
@@ -262,11 +277,18 @@ def _note_refused(turn: Turn, sender: Sender, provider: str | None, codes: Seque
         turn.notes.audit(sender, POST, provider, code)
 
 
-def open_journal(settings: Settings, clock: Clock = lambda: datetime.now(UTC)) -> Journal:
-    """Open the journal of a migrated home."""
+def open_journal(
+    settings: Settings, clock: Clock = lambda: datetime.now(UTC), *, knows_keys: bool = True
+) -> Journal:
+    """Open the journal of a migrated home.
+
+    knows_keys: the keys of its senders are in the same database, and are judged again with each
+    post; False for a sandbox, whose keys are the platform's.
+    """
     home = Home(settings.home)
     home.expect()
-    return Journal(open_journal_database(settings), home.locks / "journal.lock", clock)
+    engine = open_journal_database(settings)
+    return Journal(engine, home.locks / "journal.lock", clock, knows_keys=knows_keys)
 
 
 def append_event(settings: Settings, kind: str, facts: dict[str, Any], now: datetime) -> int:

@@ -140,9 +140,12 @@ class RawLake:
             return self._sealed(EVENTS)
 
     def waiting(self) -> bool:
-        """Whether an event is journaled and not yet sealed."""
+        """Whether an event or a refused body is journaled and not yet sealed."""
         with reading(self._engine) as connection:
-            return _last_given(connection, EVENTS) > _last_catalogued(connection, EVENTS)
+            return any(
+                _last_given(connection, kind) > _last_catalogued(connection, kind)
+                for kind in (EVENTS, REFUSALS)
+            )
 
     def last_offset(self) -> int:
         """Return the offset of the newest acknowledged event; 0 before the first."""

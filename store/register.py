@@ -41,7 +41,8 @@ Key = tuple[str, str]
 class Register:
     """Statements compiled once and codecs, over a connection of its own; one thread at a time."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, knows_keys: bool = True) -> None:
+        self.knows_keys = knows_keys
         self.writer = Writer(engine)
         self.codec = BodyCodec()
         self.encode = msgspec.json.Encoder().encode
@@ -136,6 +137,7 @@ class Turn:
         self.writer = register.writer
         self.codec = register.codec
         self.notes = TurnNotes(self.now_text)
+        self._knows_keys = register.knows_keys
         self._encode = register.encode
         self._decode = register.decode
         self._sql = register.sql
@@ -160,9 +162,27 @@ class Turn:
         for provider, external, *row in self.writer.find(self._sized["listings"], sorted(keys)):
             if self._known[provider, external] is None:
                 self._known[provider, external] = _Known(row)
-        for provider in sorted({provider for provider, _ in keys} - self.facts.owners.keys()):
+        for provider in {provider for provider, _ in keys} - self.facts.owners.keys():
+            self.look_up_owner(provider)
+
+    def look_up_owner(self, provider: str) -> None:
+        """Read whose a provider is, when that was not asked yet."""
+        if provider not in self.facts.owners:
             owner = self.first("owner", (provider,))
             self.facts.owners[provider] = None if owner is None else owner[0]
+
+    @property
+    def last_offset(self) -> int:
+        """Return the offset of the newest event."""
+        return self._counters["event_offset"]
+
+    def document(self, post: Post) -> bytes:
+        """Return the document (JSON) of a post's listing after what was taken so far; empty when
+        there is none."""
+        known = self._known.get((post.provider_identifier, post.external_id))
+        if known is None:
+            return b""
+        return known.encoded or self.codec.unpack(known.packed)
 
     def take(self, sender: Sender, post: Post) -> Verdict:
         """Decide one post that was looked up: key, ownership, order, merge; queue its event."""
@@ -245,6 +265,8 @@ class Turn:
 
     def is_live(self, key_id: int) -> bool:
         """Whether the key is neither revoked nor expired now."""
+        if not self._knows_keys:
+            return True
         ends = self.facts.key_ends
         if key_id not in ends:
             row = self.first("key_ends", (key_id,))
@@ -286,7 +308,6 @@ class Turn:
     def _change(self, sender: Sender, post: Post, known: _Known) -> Verdict:
         self._claim(sender, post.provider_identifier)
         before, patch = self._document(known), self._decode(post.patch)
-        encoded_before = known.encoded
         is_revived = post.deletion is None and "deletedAt" in before
         merged = merge(revive(before, patch) if is_revived else before, patch)
         if merged.is_stale:
@@ -303,8 +324,7 @@ class Turn:
         encoded = self._encode(document)
         if not merged.is_changed and not is_revived and post.deletion is None:
             return self._note_order(sender, post, known, encoded, became_true)
-        verdict = self._revise(sender, post, known, encoded, became_true, is_revived=is_revived)
-        return msgspec.structs.replace(verdict, before=encoded_before)
+        return self._revise(sender, post, known, encoded, became_true, is_revived=is_revived)
 
     def _revise(
         self, sender: Sender, post: Post, known: _Known, encoded: bytes, became_true: str,
@@ -356,7 +376,7 @@ class Turn:
         )  # fmt: skip
         return Accepted(
             known.id, provider, external, is_created, is_changed, is_stale, known.status,
-            known.revision, event_id, offset, self.now_text, is_revived, b"", encoded,
+            known.revision, event_id, offset, self.now_text, is_revived,
         )  # fmt: skip
 
     def _document(self, known: _Known) -> dict[str, Any]:

@@ -22,6 +22,18 @@ class Settings(BaseSettings):
     home: Path = Field(Path("data/var"), description="folder that holds all state")
     host: str = Field("127.0.0.1", description="address the API and the explorer listen on")
     port: int = Field(8360, ge=0, le=65535, description="port of API and explorer; 0 = any free")
+    api_processes: int = Field(
+        1, ge=1, description="API processes of this home; each holds its share of a key's rate"
+    )
+    snapshot_brake_pct: float = Field(
+        20.0,
+        ge=0,
+        le=100,
+        description="share of a provider's listings above which closing a snapshot is held",
+    )
+    snapshot_brake_listings: int = Field(
+        10, ge=0, description="fewest listings whose withdrawal by a snapshot is ever held"
+    )
     image_hosts: Annotated[frozenset[str], NoDecode] = Field(
         frozenset(),
         description="hosts (`host` or `host:port`, comma-separated) pictures are fetched from",

@@ -44,8 +44,9 @@ class Writer:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._held = engine.raw_connection()
-        self._driver = cast(Any, self._held.driver_connection)
+        # Autocommit: transactions are begun and ended here, SQLAlchemy must add none of its own.
+        self._held = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        self._driver = cast(Any, self._held.connection.driver_connection)
         self._begin = _BEGIN[engine.dialect.name]
         self._read_version = _VERSION.get(engine.dialect.name)
         self._version: Row | None = None
@@ -100,6 +101,10 @@ class Writer:
     def execute(self, sql: str, parameters: Row = ()) -> None:
         """Execute a statement once."""
         self._driver.execute(sql, parameters)
+
+    def run(self, statement: sa.Executable) -> int:
+        """Execute a statement that comes seldom through SQLAlchemy; return the rows it touched."""
+        return int(self._held.execute(statement).rowcount)
 
     def insert(self, sizes: Sizes, rows: Sequence[Row]) -> None:
         """Insert the rows; the statements take as many rows as their size."""

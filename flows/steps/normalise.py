@@ -12,37 +12,53 @@ import polars as pl
 
 from analytics.units import unit_id
 from store.frames import conform, empty_frame
+from store.shapes.wire import FIELDS, Field, Kind
 from store.tables import warehouse as tables
 
+FROM_THE_EVENT = ("providerIdentifier", "externalId")
+AS_TEXT = ("attributes",)
+"""Fields whose JSON text is taken out of the document's."""
+
+_TYPES: dict[Kind, pl.DataType] = {
+    Kind.IDENTIFIER: pl.String(),
+    Kind.TEXT: pl.String(),
+    Kind.ENUM: pl.String(),
+    Kind.DECIMAL: pl.Float64(),
+    Kind.INTEGER: pl.Int64(),
+    Kind.BOOLEAN: pl.Boolean(),
+    Kind.INSTANT: pl.String(),
+    Kind.URLS: pl.List(pl.String()),
+    Kind.CODES: pl.List(pl.String()),
+}
+
+
+def _type(field: Field) -> pl.DataType:
+    if field.kind is Kind.OBJECT:
+        return pl.Struct({inner.name: _type(inner) for inner in field.fields})
+    return _TYPES[field.kind]
+
+
 DOCUMENT = pl.Struct(
-    {
-        "title": pl.String(),
-        "transaction": pl.String(),
-        "type": pl.String(),
-        "price": pl.Float64(),
-        "currency": pl.String(),
-        "status": pl.String(),
-        "description": pl.String(),
-        "address": pl.String(),
-        "rooms": pl.Int64(),
-        "totalArea": pl.Float64(),
-        "usableArea": pl.Float64(),
-        "latitude": pl.Float64(),
-        "longitude": pl.Float64(),
-        "constructionYear": pl.Int64(),
-        "floor": pl.Int64(),
-        "floorMax": pl.Int64(),
-        "partitioning": pl.String(),
-        "imageUrls": pl.List(pl.String()),
-        "agency": pl.Struct({"name": pl.String(), "phone": pl.String(), "email": pl.String()}),
-        "agent": pl.Struct({"name": pl.String(), "phone": pl.String(), "email": pl.String()}),
-        "publishedAt": pl.String(),
-        "sourceUpdatedAt": pl.String(),
-        "soldAt": pl.String(),
-        "soldPrice": pl.Float64(),
-    }
+    {f.name: _type(f) for f in FIELDS if f.name not in (*FROM_THE_EVENT, *AS_TEXT)}
+    | {"deletedAt": pl.String(), "deletionReason": pl.String()}
 )
-"""What normalise reads of a merged document (wire names); `attributes` is kept as text."""
+"""What normalise reads of a merged document (wire names). Of the platform's own fields it leaves
+`statusSince`: the history of statuses counts from effective times."""
+
+COLUMNS = {
+    field.name: field.lands[0].split(".")[1]
+    for field in FIELDS
+    if field.kind not in (Kind.OBJECT, Kind.URLS)
+} | {
+    "usableArea": "usable_area_m2",  # area_m2 is made of several
+    "imageUrls": "image_urls",
+    "deletedAt": "deleted_at",
+    "deletionReason": "deletion_reason",
+}
+"""The column of each wire field in the frames of this step."""
+
+INSTANTS = (*(f.name for f in FIELDS if f.kind is Kind.INSTANT), "deletedAt")
+CODE_LISTS = tuple(f.name for f in FIELDS if f.kind is Kind.CODES)
 
 HOME_REGION = "RO"
 """Phones without a country prefix are read as Romanian."""
@@ -86,6 +102,8 @@ RULES: tuple[Rule, ...] = (
          f"an area is {AREA_M2[0]:g} to {AREA_M2[1]:,.0f} m2", _outside("total_area_m2", AREA_M2)),
     Rule("usable_area_out_of_range", "area_m2", ("usable_area_m2",),
          f"an area is {AREA_M2[0]:g} to {AREA_M2[1]:,.0f} m2", _outside("usable_area_m2", AREA_M2)),
+    Rule("land_area_out_of_range", "land_area_m2", ("land_area_m2",),
+         f"a plot is {AREA_M2[0]:g} to {AREA_M2[1]:,.0f} m2", _outside("land_area_m2", AREA_M2)),
     Rule("year_out_of_range", "construction_year", ("construction_year",),
          f"a home is built between 1500 and {YEARS_AHEAD} years ahead",
          (pl.col("construction_year") < 1500)
@@ -150,29 +168,24 @@ def _read_documents(events: pl.DataFrame) -> pl.DataFrame:
         "revision", "provider_identifier", "external_id", "event_offset", "event_id",
         pl.col("received_at").alias("recorded_at"), "effective_at",
         text.str.json_decode(DOCUMENT).alias("fields"),
-        text.str.json_path_match("$.attributes").alias("attributes"),
+        *(text.str.json_path_match(f"$.{name}").alias(name) for name in AS_TEXT),
     ).unnest("fields")  # fmt: skip
-    instants = {
-        "publishedAt": "published_at",
-        "sourceUpdatedAt": "source_updated_at",
-        "soldAt": "sold_at",
-    }
-    return flat.rename(
-        {
-            "totalArea": "total_area_m2",
-            "usableArea": "usable_area_m2",
-            "floorMax": "floor_max",
-            "constructionYear": "construction_year",
-            "imageUrls": "image_urls",
-            "soldPrice": "sold_price",
-        }
-    ).with_columns(
-        pl.col(wire)
-        .str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us")
-        .dt.replace_time_zone("UTC")
-        .alias(column)
-        for wire, column in instants.items()
+    read = {name: column for name, column in COLUMNS.items() if name in flat.columns}
+    return flat.rename(read).with_columns(
+        *(_instant(COLUMNS[name]) for name in INSTANTS),
+        *(_json_array(COLUMNS[name]) for name in CODE_LISTS),
     )
+
+
+def _instant(column: str) -> pl.Expr:
+    moment = pl.col(column).str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us")
+    return moment.dt.replace_time_zone("UTC")
+
+
+def _json_array(column: str) -> pl.Expr:
+    """Write a list of codes as JSON; codes are capitals and need no escapes."""
+    codes = pl.concat_str(pl.lit('["'), pl.col(column).list.join('","'), pl.lit('"]'))
+    return pl.when(pl.col(column).list.len() == 0).then(pl.lit("[]")).otherwise(codes).alias(column)
 
 
 def local_day(instant: str) -> pl.Expr:
@@ -244,8 +257,9 @@ def _blank(read: pl.DataFrame) -> pl.DataFrame:
 
 
 def _derive(read: pl.DataFrame) -> pl.DataFrame:
-    area = pl.coalesce("usable_area_m2", "total_area_m2")
-    # Land is priced per m2 of ground, homes per m2 of usable area; both are their posted area.
+    # Land is priced per m2 of ground, homes per m2 of usable area.
+    ground = pl.when(pl.col("type") == "LAND").then("land_area_m2")
+    area = pl.coalesce(ground, "usable_area_m2", "total_area_m2")
     return read.with_columns(
         area.alias("area_m2"),
         (pl.col("price_eur") / area).round(2).alias("price_eur_per_m2"),
@@ -318,6 +332,7 @@ def _parties(kept: pl.DataFrame, party: str, phones: pl.DataFrame) -> pl.DataFra
         pl.col(f"{party}_identifier").alias("identifier"),
         "provider_identifier", "event_offset", "agency_identifier",
         *(pl.col(party).struct.field(name) for name in ("name", "email")),
+        pl.col(party).struct.field("formerName").alias("former_name"),
         pl.col(party).struct.field("phone").alias("posted"),
     ).join(phones, on="posted", how="left", validate="m:1")  # fmt: skip
     newest = rows.sort("identifier", "event_offset").unique("identifier", keep="last")

@@ -1,17 +1,20 @@
 """The check at the door: one posted document against the wire table. Pure.
 
-Types are strict, all violations are collected, and no message repeats what was posted. Values
-come out canonical: instants in UTC with a fixed width (they sort as text), whole numbers as int
-where the field counts; everything else as posted.
+All violations are collected, and none repeats what was posted. Values come out canonical:
+instants in UTC with a fixed width (they sort as text), whole numbers as int where the field
+counts, codes as the vocabulary writes them; everything else as posted. What is written another
+way but can mean one thing only is read so, with the warning `coerced` that says from and to.
 """
 
-import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from store.shapes.coercions import code_of, numbers_of, truth_of
+from store.shapes.name_hints import NameHints
+from store.shapes.remarks import remarks_on
 from store.shapes.wire import (
     BY_NAME,
     EARLIEST_YEAR,
@@ -40,16 +43,34 @@ VIOLATION_CODES: dict[str, str] = {
     "in_the_future": f"The instant lies more than {MAX_DAYS_AHEAD} day in the future.",
     "in_the_past": "The instant has passed already.",
     "unknown_field": "The member is none of the document's (documents of keys only).",
+    "illegal_move": "The status cannot follow the stored one: see its `moves`.",
     "provider_not_owned": "The provider identifier belongs to another partner.",
 }
 """Codes of violations and what they mean; the reference document lists them."""
 
 WARNING_CODES: dict[str, str] = {
     "unknown_field": "The field is not part of the contract: kept with the raw post, used nowhere.",
+    "coerced": "The value was read as `to`: it is written another way than the contract says.",
+    "not_on_market": "The status takes the listing off the market: it leaves stock and figures.",
+    "sold_price_without_sale": "soldPrice has no effect while the status is not sold or rented.",
+    "usable_area_above_total": "usableArea is larger than totalArea: one of them is wrong.",
+    "floor_above_top": "floor lies above floorMax: both are left out of the market tables.",
+    "point_incomplete": "A point needs latitude and longitude: half of one places nothing.",
+    "point_swapped": "latitude and longitude look swapped: the point lies outside Romania.",
+    "revived": "The listing had been deleted: this post brought it back.",
+    "superseded": "A later item of the same bulk posts the same listing.",
+    "stale": "The body is older than the stored one by sourceUpdatedAt: nothing was taken of it.",
 }
-"""Codes of warnings: the post was accepted, but something in it had no effect."""
+"""Codes of warnings: the post was accepted, but has an effect the sender may not expect."""
 
 MAX_WARNINGS = 50
+"""Most warnings about single values; the few about their relations always come."""
+
+MAX_COMPARED = 5
+"""How many unknown names of a post are compared letter by letter with the known ones."""
+
+MAX_SHOWN = 60
+"""Longest posted text that a warning shows as `from`."""
 
 _INSTANT = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
@@ -70,11 +91,16 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """What had no effect, or not the effect the sender may expect."""
+    """What had no effect, or not the effect the sender may expect.
+
+    from_value and to_value: of a coerced value, as posted (when short and printable) and as read.
+    """
 
     path: str
     code: str
     message: str
+    from_value: str | float | None = None
+    to_value: str | float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +118,13 @@ class Checked:
 class _Findings:
     """What the checks of one document found so far."""
 
-    __slots__ = ("now", "violations", "warnings")
+    __slots__ = ("compared", "now", "violations", "warnings")
 
     def __init__(self, now: datetime) -> None:
         self.now = now
         self.violations: list[Violation] = []
         self.warnings: list[Warned] = []
+        self.compared = 0
 
     def refuse(self, path: str, code: str, message: str) -> None:
         self.violations.append(Violation(path, code, message))
@@ -105,6 +132,11 @@ class _Findings:
     def warn(self, path: str, code: str, message: str) -> None:
         if len(self.warnings) < MAX_WARNINGS:
             self.warnings.append(Warned(path, code, message))
+
+    def coerce(self, path: str, posted: str | float, read: str | float) -> None:
+        if len(self.warnings) < MAX_WARNINGS:
+            told = _shown_value(posted)
+            self.warnings.append(Warned(path, "coerced", f"read as {_in_json(read)}", told, read))
 
 
 def check(document: dict[str, Any], now: datetime) -> Checked:
@@ -117,6 +149,8 @@ def check(document: dict[str, Any], now: datetime) -> Checked:
     for name in REQUIRED_ON_UPDATE:
         if name not in document:
             findings.refuse(name, "required", "must be in every post")
+    if not findings.violations:
+        findings.warnings += [Warned(*remark) for remark in remarks_on(patch)]
     return Checked(patch, findings.warnings, findings.violations)
 
 
@@ -134,7 +168,7 @@ def _check_fields(
     for name, value in document.items():
         planned = plan.get(name)
         if planned is None:
-            findings.warn(prefix + _shown(name), "unknown_field", "not part of the contract")
+            _unknown(name, prefix, findings)
         elif value is not None:
             patch[name] = planned[1](planned[0], value, prefix + name, findings)
         elif planned[0].is_clearable:
@@ -142,6 +176,30 @@ def _check_fields(
         else:
             findings.refuse(prefix + name, "not_nullable", "cannot be null: leave it out to keep")
     return patch
+
+
+def _unknown(name: str, prefix: str, findings: _Findings) -> None:
+    if len(findings.warnings) >= MAX_WARNINGS:
+        return
+    hints, meant = _HINTS[prefix], None
+    if _PLAIN_NAME.fullmatch(name):
+        meant = hints.same(name)
+        if meant is None and findings.compared < MAX_COMPARED:
+            findings.compared += 1
+            meant = hints.near(name)
+    asked = f": did you mean {prefix}{meant}?" if meant else ""
+    findings.warn(prefix + _shown(name), "unknown_field", f"not part of the contract{asked}")
+
+
+def _shown_value(value: str | float) -> str | float | None:
+    """A posted value as a warning may show it: numbers, and short text without tricks."""
+    if type(value) is str and not (len(value) <= MAX_SHOWN and value.isprintable()):
+        return None
+    return value
+
+
+def _in_json(value: str | float) -> str:
+    return str(value).lower() if type(value) is bool else str(value)
 
 
 def _shown(name: str) -> str:
@@ -186,18 +244,49 @@ def _identifier(field: Field, value: Any, path: str, findings: _Findings) -> str
 def _enum(field: Field, value: Any, path: str, findings: _Findings) -> str | None:
     if type(value) is not str:
         findings.refuse(path, "wrong_type", "must be a string")
-    elif value not in _CODES[field.name]:
+    elif value in _CODES[field.name]:
+        return value
+    elif field.choices is not None and (code := code_of(field.choices, value)) is not None:
+        findings.coerce(path, value, code)
+        return code
+    else:
         codes = ", ".join(_CODES[field.name])
         findings.refuse(path, "invalid_choice", f"must be one of {codes}")
-    else:
-        return value
     return None
+
+
+def _codes(field: Field, value: Any, path: str, findings: _Findings) -> list[str | None] | None:
+    if type(value) is not list:
+        findings.refuse(path, "wrong_type", "must be an array")
+        return None
+    if field.max_items is not None and len(value) > field.max_items:
+        findings.refuse(path, "too_many_items", f"must have at most {field.max_items} items")
+        return None
+    return [_listed(field, code, f"{path}[{at}]", findings) for at, code in enumerate(value)]
+
+
+def _listed(field: Field, value: Any, path: str, findings: _Findings) -> str | None:
+    if value is None:
+        findings.refuse(path, "not_nullable", "cannot be null")
+        return None
+    return _enum(field, value, path, findings)
+
+
+def _boolean(field: Field, value: Any, path: str, findings: _Findings) -> bool | None:
+    if type(value) is bool:
+        return value
+    truth = truth_of(value)
+    if truth is None:
+        findings.refuse(path, "wrong_type", "must be true or false")
+    else:
+        findings.coerce(path, value, truth)
+    return truth
 
 
 def _decimal(field: Field, value: Any, path: str, findings: _Findings) -> float | None:
     if type(value) is not int and type(value) is not float:
-        findings.refuse(path, "wrong_type", "must be a number")
-        return None
+        readings = numbers_of(value) if type(value) is str else ()
+        return _read_number(field, value, readings, "must be a number", path, findings)
     return _bounded(field, value, path, findings)
 
 
@@ -206,9 +295,26 @@ def _integer(field: Field, value: Any, path: str, findings: _Findings) -> float 
     if type(value) is float and value.is_integer():
         value = int(value)
     if type(value) is not int:
-        findings.refuse(path, "wrong_type", "must be a whole number")
-        return None
+        readings = numbers_of(value) if type(value) is str else ()
+        whole = [number for number in readings if type(number) is int]
+        return _read_number(field, value, whole, "must be a whole number", path, findings)
     return _bounded(field, value, path, findings)
+
+
+def _read_number(
+    field: Field, value: Any, readings: Sequence[float], told: str, path: str, findings: _Findings
+) -> float | None:
+    """Take the one reading that the field's bounds allow; two that they allow are a guess."""
+    aside = _Findings(findings.now)
+    fitting = [n for n in readings if _bounded(field, n, path, aside) is not None]
+    if len(fitting) == 1:
+        findings.coerce(path, value, fitting[0])
+        return fitting[0]
+    if len(readings) == 1:
+        findings.violations += aside.violations
+    else:
+        findings.refuse(path, "wrong_type", told)
+    return None
 
 
 def _bounded(field: Field, value: float, path: str, findings: _Findings) -> float | None:
@@ -328,7 +434,7 @@ def _attribute(value: Any, path: str, findings: _Findings) -> None:
             findings.refuse(path, "invalid_characters", "must not hold NUL or lone surrogates")
     elif type(value) is int or type(value) is float:
         # Beyond 2^53 readers that know doubles only would see another whole number.
-        if abs(value) > 2**53 if type(value) is int else not math.isfinite(value):
+        if not abs(value) <= 2**53:
             findings.refuse(path, "out_of_range", "must be a number within 2^53")
     else:
         findings.refuse(path, "wrong_type", "must be a string, a number, a truth value or null")
@@ -343,8 +449,10 @@ _CHECKS: dict[Kind, _Check] = {
     Kind.ENUM: _enum,
     Kind.DECIMAL: _decimal,
     Kind.INTEGER: _integer,
+    Kind.BOOLEAN: _boolean,
     Kind.INSTANT: _instant,
     Kind.URLS: _urls,
+    Kind.CODES: _codes,
     Kind.OBJECT: _object,
     Kind.ATTRIBUTES: _attributes,
 }
@@ -357,3 +465,4 @@ def _plan(fields: Iterable[Field]) -> _Plan:
 _PLAN = _plan(FIELDS)
 _NESTED = {field.name: _plan(field.fields) for field in FIELDS if field.fields}
 _CODES = {f.name: {code.value: None for code in f.choices} for f in FIELDS if f.choices}
+_HINTS = {"": NameHints(_PLAN)} | {f"{name}.": NameHints(plan) for name, plan in _NESTED.items()}

@@ -1,8 +1,9 @@
 """What a post does to a listing: merge, change and effective time. Pure.
 
 Documents and patches are JSON objects under wire names. Absent keeps, None clears, [] empties;
-`agency` and `agent` are replaced whole when their name changes, else merged by field;
-`attributes` merge by key.
+`agency` and `agent` are replaced whole when their name changes, else merged by field (also under
+a new name when `formerName` is the stored one: the same party, renamed); `attributes` merge by
+key.
 """
 
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ def merge(document: Document | None, patch: Document) -> Merged:
     after = _apply(document, patch)
     return Merged(after, is_changed=_content(after) != _content(document), is_stale=False)
 
+
+PLATFORM_FIELDS = ("statusSince", "deletedAt", "deletionReason")
+"""Members of a document that no partner posted; no part of what is read back as the listing."""
 
 DELETION = ("deletedAt", "deletionReason")
 """Platform fields of a deleted listing's document."""
@@ -91,8 +95,12 @@ def _apply(document: Document, patch: Document) -> Document:
 
 
 def _merge_party(stored: Document | None, posted: Document) -> Document:
-    is_another = "name" in posted and (stored or {}).get("name") != posted["name"]
-    return _merge_fields({} if stored is None or is_another else stored, posted)
+    return _merge_fields(stored if stored and _is_same_party(stored, posted) else {}, posted)
+
+
+def _is_same_party(stored: Document, posted: Document) -> bool:
+    known = stored.get("name")
+    return posted.get("name", known) == known or posted.get("formerName", "") == known
 
 
 def _merge_fields(stored: Document, posted: Document) -> Document:

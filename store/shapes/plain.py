@@ -6,6 +6,8 @@ not understand it leaves to `checks`, which finds the reason. So it may refuse t
 little: tests hold its answers to those of the full check. Pure.
 """
 
+from operator import attrgetter
+from types import GenericAlias
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -39,11 +41,16 @@ def _type(field: Field) -> Any:
             return Literal[tuple(plain)]
         case Kind.INTEGER:
             return Annotated[int, _bounds(field, int)]
+        case Kind.BOOLEAN:
+            return bool
         case Kind.DECIMAL:
             return Annotated[int, _bounds(field, int)] | Annotated[float, _bounds(field, float)]
         case Kind.URLS:
             url = Annotated[str, Meta(max_length=field.max_length, pattern=f"^{URL_PATTERN}$")]
             return Annotated[list[url], Meta(max_length=field.max_items)]
+        case Kind.CODES:
+            code: Any = Literal[tuple(code.value for code in field.choices or ())]
+            return Annotated[GenericAlias(list, (code,)), Meta(max_length=field.max_items)]
         case Kind.OBJECT:
             return _struct(field.name.capitalize(), field.fields)
         case Kind.ATTRIBUTES:
@@ -76,6 +83,9 @@ def _struct(name: str, fields: tuple[Field, ...]) -> type[msgspec.Struct]:
 
 _decode = msgspec.json.Decoder(_struct("Listing", FIELDS)).decode
 _encode = msgspec.json.Encoder().encode
+_related = attrgetter(
+    "latitude", "longitude", "floor", "floorMax", "usableArea", "totalArea", "soldPrice"
+)
 
 
 def read_plain(payload: bytes) -> Post | None:
@@ -88,7 +98,9 @@ def read_plain(payload: bytes) -> Post | None:
         return None
     patch = _encode(listing)
     # Nothing but names and texts holds quotes: equal counts prove that no name was doubled.
-    if patch.count(b'"') != payload.count(b'"') or not _is_unremarkable(listing):
+    if patch.count(b'"') != payload.count(b'"') or not _has_plain_names(listing):
+        return None
+    if _may_be_remarked_on(listing):
         return None
     return Post(
         listing.providerIdentifier, listing.externalId, patch, payload, fingerprint(payload),
@@ -100,7 +112,19 @@ def _is_whole(listing: Any) -> bool:
     return all(getattr(listing, name) is not UNSET for name in REQUIRED_ON_CREATE)
 
 
-def _is_unremarkable(listing: Any) -> bool:
+def _may_be_remarked_on(listing: Any) -> bool:
+    """Whether `remarks` could have something to say, at a tenth of the cost of asking it."""
+    latitude, longitude, floor, top, usable, total, sold_price = _related(listing)
+    return bool(
+        (latitude is UNSET) is not (longitude is UNSET)
+        or (latitude is not UNSET and latitude < longitude)
+        or (floor is not UNSET and top is not UNSET and floor > top)
+        or (usable is not UNSET and total is not UNSET and usable > total)
+        or sold_price is not UNSET
+    )
+
+
+def _has_plain_names(listing: Any) -> bool:
     provider, external_id = listing.providerIdentifier, listing.externalId
     return (
         ":" not in provider

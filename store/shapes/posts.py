@@ -48,6 +48,16 @@ def post_of(provider: str, external_id: str, patch: dict[str, Any], payload: byt
     return Post(provider, external_id, _encode(patch), payload, fingerprint(payload))
 
 
+def deletion_of(provider: str, external_id: str, reason: str, if_match: int | None) -> Post:
+    """Return the post that deletes a listing; reason is the status that it is left with."""
+    named = {"providerIdentifier": provider, "externalId": external_id}
+    patch = _encode({"status": reason})
+    return Post(
+        provider, external_id, patch, _encode(named | {"status": reason}), None,
+        if_match=if_match, deletion=reason,
+    )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
     """Who sent it. providers None: any provider that is free or owned by the partner.

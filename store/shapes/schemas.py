@@ -3,6 +3,7 @@
 Generated from `wire.FIELDS`, so that neither can disagree with the check at the door.
 """
 
+from types import GenericAlias
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -26,15 +27,27 @@ _JSON_TYPES: dict[Kind, str] = {
     Kind.ENUM: "string",
     Kind.DECIMAL: "number",
     Kind.INTEGER: "integer",
+    Kind.BOOLEAN: "boolean",
     Kind.INSTANT: "string",
     Kind.URLS: "array",
+    Kind.CODES: "array",
     Kind.OBJECT: "object",
     Kind.ATTRIBUTES: "object",
 }
 
+# Patterns of regular expressions that ECMAScript, Python and Rust read alike.
+_WITHOUT_NUL = r"^[^\x00]*$"
+_NOT_BLANK = r"^[^\x00]*[^\x00\x1c-\x1f\x85\s][^\x00]*$"
+_IDENTIFIER = r"^[^\x00-\x20\x7f-\xa0%s](?:[^\x00-\x1f\x7f-\xa0%s]*[^\x00-\x20\x7f-\xa0%s])?$"
+"""Nearly: what is printable beyond Latin-1, `checks` decides by Unicode's categories."""
+
+_LARGEST = 2**53
 _SCALAR: Schema = {
     "type": ["string", "number", "boolean", "null"],
     "maxLength": MAX_ATTRIBUTE_TEXT,
+    "pattern": _WITHOUT_NUL,
+    "minimum": -_LARGEST,
+    "maximum": _LARGEST,
 }
 
 
@@ -47,13 +60,16 @@ def listing_schema() -> Schema:
     """Return the JSON Schema 2020-12 of one post, as an update needs it.
 
     A first post must also hold the fields whose description says so: only what is stored tells
-    the two apart. Unknown fields are allowed; they are answered with a warning.
+    the two apart. Unknown fields are allowed; they are answered with a warning, and so are
+    values written another way (`coercions`), which the schema does not allow.
     """
     return {
         "type": "object",
         "title": "Listing",
         "description": f"A listing as posted (wire contract {WIRE_VERSION}). Absent keeps, null "
-        "clears, [] empties.",
+        "clears, [] empties. Also accepted, each with the warning `coerced`: numbers as text "
+        'that can mean one number only ("185000", "85,5"), codes in any case or by their labels '
+        'and aliases ("decomandat"), "da"/"nu", "true"/"false" and 0/1 for truth values.',
         "required": list(REQUIRED_ON_UPDATE),
         "properties": {field.name: field_schema(field) for field in FIELDS},
     }
@@ -62,11 +78,13 @@ def listing_schema() -> Schema:
 def field_schema(field: Field) -> Schema:
     """Return the JSON Schema of one field, null included where null clears."""
     schema = _described(field) | _bounds(field) | _shape(field)
-    if field.is_clearable:
-        schema["type"] = [schema["type"], "null"]
-        if "enum" in schema:
-            schema["enum"] = [*schema["enum"], None]
-    return schema
+    if not field.is_clearable:
+        return schema
+    if "enum" in schema:
+        # Not a null among the codes: generators of clients make three types of that.
+        codes = {"type": schema.pop("type"), "enum": schema.pop("enum")}
+        return schema | {"anyOf": [codes, {"type": "null"}]}
+    return schema | {"type": [schema["type"], "null"]}
 
 
 def _described(field: Field) -> Schema:
@@ -94,34 +112,41 @@ def _shape(field: Field) -> Schema:
         case Kind.IDENTIFIER | Kind.TEXT:
             return _text_shape(field)
         case Kind.ENUM:
-            return {"enum": [code.value for code in field.choices or ()]}
+            return {"enum": _values(field)}
         case Kind.INSTANT:
             return {"format": "date-time"}
         case Kind.URLS:
             address = {"type": "string", "maxLength": field.max_length, "pattern": _URL}
             return {"items": address, "maxItems": field.max_items}
+        case Kind.CODES:
+            code = {"type": "string", "enum": _values(field)}
+            return {"items": code, "maxItems": field.max_items}
         case Kind.OBJECT:
             return {"properties": {inner.name: field_schema(inner) for inner in field.fields}}
         case Kind.ATTRIBUTES:
             return {
                 "additionalProperties": _SCALAR,
-                "propertyNames": {"minLength": 1, "maxLength": MAX_ATTRIBUTE_NAME},
+                "propertyNames": {"maxLength": MAX_ATTRIBUTE_NAME, "pattern": _NOT_BLANK},
                 "maxProperties": field.max_items,
             }
         case _:
             return {}
 
 
+def _values(field: Field) -> list[str]:
+    return [code.value for code in field.choices or ()]
+
+
 _URL = f"^{URL_PATTERN}$"
 
 
 def _text_shape(field: Field) -> Schema:
-    shape: Schema = {"maxLength": field.max_length}
-    if not field.may_be_blank:
-        shape["minLength"] = 1
-    if field.forbidden:
-        shape["pattern"] = f"^[^{field.forbidden}]*$"
-    return shape
+    if field.may_be_blank:
+        return {"maxLength": field.max_length, "pattern": _WITHOUT_NUL}
+    pattern = _NOT_BLANK
+    if field.kind is Kind.IDENTIFIER:
+        pattern = _IDENTIFIER.replace("%s", field.forbidden)
+    return {"maxLength": field.max_length, "minLength": 1, "pattern": pattern}
 
 
 def pydantic_model() -> type[pydantic.BaseModel]:
@@ -150,15 +175,19 @@ def _python_type(field: Field) -> Any:
         case Kind.IDENTIFIER | Kind.TEXT:
             return str
         case Kind.ENUM:
-            return Literal[tuple(code.value for code in field.choices or ())]
+            return Literal[tuple(_values(field))]
         case Kind.DECIMAL:
             return float
         case Kind.INTEGER:
             return int
+        case Kind.BOOLEAN:
+            return bool
         case Kind.INSTANT:
             return Annotated[pydantic.AwareDatetime, pydantic.Strict(False)]
         case Kind.URLS:
             return list[Annotated[str, pydantic.Field(max_length=field.max_length)]]
+        case Kind.CODES:
+            return GenericAlias(list, (Literal[tuple(_values(field))],))
         case Kind.OBJECT:
             return _model(field.name.capitalize(), field.fields)
         case Kind.ATTRIBUTES:
@@ -166,7 +195,7 @@ def _python_type(field: Field) -> Any:
 
 
 def _limits(field: Field) -> dict[str, Any]:
-    is_list = field.kind in (Kind.URLS, Kind.ATTRIBUTES)
+    is_list = field.kind in (Kind.URLS, Kind.CODES, Kind.ATTRIBUTES)
     limits = {
         "ge": field.minimum,
         "le": field.maximum,

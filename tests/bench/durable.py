@@ -1,125 +1,129 @@
-"""Durable single posts beside a bare echo of the same model, in one interleaved run.
+"""Durable single posts beside two echoes and beside a file per post, in one interleaved run.
 
 Every post is a new listing with the integration page's full payload; its answer is sent after
-the fsync. The server's CPU counts sealing too: it is taken once the round's events are in the
-lake.
+the fsync. The server's CPU is that of all its processes and counts sealing too: it is taken once
+the round's events are in the lake. Each round begins with another of the four.
 """
 
-import itertools
+import hashlib
 import statistics
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
-import msgspec
-
-from tests.bench.machine import cpu_seconds, sync_ms
-from tests.bench.payloads import full_listing
-from tests.bench.report import print_table
+from tests.bench import echo
+from tests.bench.machine import sync_ms
+from tests.bench.options import Options
+from tests.bench.payloads import listing_body
+from tests.bench.report import Cell, print_failures, print_goals, print_table
 from tests.bench.servers import (
-    Server,
     await_sealed,
-    echoing,
+    comparing,
+    has_rates,
     make_bench_key,
     serving,
     temporary_home,
 )
-from tests.bench.steady_client import Round, request_bytes, run_for
+from tests.bench.steady_client import Round
+from tests.bench.subjects import (
+    HEADER,
+    POST_PATH,
+    Plan,
+    Stand,
+    Subject,
+    new_listings,
+    plan_of,
+    ratio_row,
+    ratios,
+    ratios_by_round,
+    rotated,
+)
 
 CONNECTIONS = (16, 64)
-ROUNDS = 5
-WARM_UP_S = 1.0
-SECONDS = 4.0
-HEADER = ("server, connections", "requests/s", "p50 ms", "p99 ms", "server CPU us/request",
-          "failed")  # fmt: skip
 
 
-@dataclass
-class Subject:
-    """One server under measurement and what its rounds saw."""
+@dataclass(frozen=True)
+class Four:
+    """The subjects at one number of connections."""
 
-    name: str
-    server: Server
-    requests: Iterator[bytes]
-    settle: Callable[[], None]
-    rounds: list[Round] = field(default_factory=list)
-    cpu_us: list[float] = field(default_factory=list)
+    connections: int
+    ours: Subject = field(default_factory=lambda: Subject("imo360"))
+    bare: Subject = field(default_factory=lambda: Subject("echo"))
+    held: Subject = field(default_factory=lambda: Subject("echo, keys held"))
+    filed: Subject = field(default_factory=lambda: Subject("file per post"))
 
-    def measure(self, connections: int) -> None:
-        """Run one round and wait until the server is idle again."""
-        before = cpu_seconds(self.server.pid)
-        seen = _Counted(self.requests)
-        self.rounds.append(run_for(self.server.port, seen, connections, WARM_UP_S, SECONDS))
-        self.settle()
-        self.cpu_us.append((cpu_seconds(self.server.pid) - before) / seen.count * 1e6)
+    def all(self) -> list[Subject]:
+        """Return them in the order of the table."""
+        return [self.ours, self.bare, self.held, self.filed]
 
-    def row(self, connections: int) -> tuple[Any, ...]:
-        """Return the medians over the rounds."""
-        return (
-            f"{self.name}, {connections}",
-            statistics.median(r.per_second for r in self.rounds),
-            statistics.median(r.quantile_ms(0.5) for r in self.rounds),
-            statistics.median(r.quantile_ms(0.99) for r in self.rounds),
-            statistics.median(self.cpu_us),
-            sum(r.failed for r in self.rounds),
-        )
+    def rows(self) -> list[tuple[Cell, ...]]:
+        """Return the lines of the table."""
+        return [
+            *(one.row(self.connections) for one in self.all()),
+            *(ratio_row(self.ours, one, self.connections) for one in self.all()[1:]),
+        ]
 
 
-class _Counted:
-    """Counts what is taken, warm-up included: CPU is shared by all requests of a round."""
-
-    def __init__(self, requests: Iterator[bytes]) -> None:
-        self._requests = requests
-        self.count = 0
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        self.count += 1
-        return next(self._requests)
-
-
-def run() -> None:
-    """Measure and print."""
-    with temporary_home() as settings, serving(settings) as ours, echoing() as bare:
-        key = make_bench_key(settings)
-        syncs = [sync_ms(settings.home)]
-        rows = []
-        for connections in CONNECTIONS:
-            durable = Subject("imo360, durable", ours, _posts(key, connections),
-                              lambda: await_sealed(settings))  # fmt: skip
-            echo = Subject("bare echo", bare, _echoes(key), lambda: None)
-            for _ in range(ROUNDS):
-                durable.measure(connections)
-                echo.measure(connections)
-                syncs.append(sync_ms(settings.home))
-            rows += [*_compared(durable, echo, connections)]
-    size = len(msgspec.json.encode(full_listing("000000000000")))
+def run(options: Options) -> int:
+    """Measure and print; return how many requests failed."""
+    fours = [Four(connections) for connections in CONNECTIONS]
+    syncs = _measure(fours, plan_of(options))
+    size = len(listing_body(0, b"0" * 12))
+    rows = [row for four in fours for row in four.rows()]
     print_table(f"Durable single posts ({size} bytes each, every one a new listing)", HEADER, rows)
+    _print_notes(fours, syncs)
+    print_goals(_goals(fours[-1]))
+    return print_failures(_rounds(fours))
+
+
+def _measure(fours: list[Four], plan: Plan) -> list[float]:
+    """Run all rounds; return the milliseconds of a sync before each."""
+    syncs = []
+    with (
+        temporary_home() as settings,
+        serving(settings) as ours,
+        comparing("echo", settings) as bare,
+        comparing("echo_held", settings) as held,
+        comparing("file_per_post", settings) as filed,
+    ):
+        key = make_bench_key(settings)
+        stands = [
+            Stand(ours, new_listings(POST_PATH, key, 0), lambda: await_sealed(settings)),
+            Stand(bare, new_listings("/echo", key, 0)),
+            Stand(held, new_listings("/echo", key, 0)),
+            Stand(filed, new_listings("/file", key, 0)),
+        ]
+        for four in fours:
+            for number in range(plan.rounds):
+                syncs.append(sync_ms(settings.home))
+                for subject, stand in rotated(list(zip(four.all(), stands, strict=True)), number):
+                    subject.measure(stand, four.connections, plan)
+    return syncs
+
+
+def _print_notes(fours: list[Four], syncs: list[float]) -> None:
+    for four in fours:
+        for other in (four.bare, four.held):
+            print(f"imo360 / {other.name}, requests/s at {four.connections}, round by round: "
+                  f"{ratios_by_round(four.ours, other)}.")  # fmt: skip
     print(f"One page written and synced: median {statistics.median(syncs):.2f} ms "
-          f"({min(syncs):.2f} to {max(syncs):.2f} between rounds).")  # fmt: skip
+          f"({min(syncs):.2f} to {max(syncs):.2f} before the rounds).")  # fmt: skip
+    limited = "has a rate limit, out of reach" if has_rates() else "has NO rate limit"
+    digest = hashlib.sha256(Path(echo.__file__).read_bytes()).hexdigest()[:12]
+    print(f"The key {limited}. Echo's source: {digest}.")
 
 
-def _compared(durable: Subject, echo: Subject, connections: int) -> Iterator[tuple[Any, ...]]:
-    ours, bare = durable.row(connections), echo.row(connections)
-    yield ours
-    yield bare
-    ratios = [a / b for a, b in zip(ours[1:5], bare[1:5], strict=True)]
-    yield f"imo360 / echo, {connections}", *ratios, ""
+def _goals(four: Four) -> list[tuple[str, str, float]]:
+    per_second, _, p99, cpu = ratios(four.ours, four.bare)
+    of_held, of_filed = (ratios(four.ours, one)[0] for one in (four.held, four.filed))
+    at = f"at {four.connections}"
+    return [
+        (f"imo360 / echo, requests/s {at}", "1.25 or more", per_second),
+        (f"imo360 / echo, p99 {at}", "1 or less", p99),
+        (f"imo360 / echo, server CPU {at}", "told", cpu),
+        (f"imo360 / echo, keys held, requests/s {at}", "told", of_held),
+        (f"imo360 / file per post, requests/s {at}", "4 or more", of_filed),
+    ]
 
 
-def _posts(key: str, connections: int) -> Iterator[bytes]:
-    """Yield posts of ever new listings."""
-    template = request_bytes("/api/integration/estates", _body("#" * 12), key)
-    before, after = template.split(b"#" * 12)
-    for number in itertools.count(connections * 10**9):
-        yield b"%b%012d%b" % (before, number, after)
-
-
-def _echoes(key: str) -> Iterator[bytes]:
-    return itertools.repeat(request_bytes("/echo", _body("0" * 12), key))
-
-
-def _body(external_id: str) -> bytes:
-    return msgspec.json.encode(full_listing(external_id))
+def _rounds(fours: list[Four]) -> list[Round]:
+    return [seen for four in fours for subject in four.all() for seen in subject.rounds]

@@ -4,6 +4,8 @@ import os
 import platform
 import statistics
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,9 +42,49 @@ def sync_ms(folder: Path) -> float:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU seconds a process has used in all its threads, user and system."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Return the CPU seconds of a process and all below it, user and system.
+
+    Includes children that ended and were waited for.
+    """
+    found = _processes()
+    parents = {one: int(fields[1]) for one, fields in found.items()}
+    ticks = sum(sum(map(int, found[one][11:15])) for one in family(parents, pid))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def thread_cpu_seconds(pid: int) -> dict[tuple[int, int], float]:
+    """Return the CPU seconds of each living thread of a process and of all processes below it.
+
+    By process id and thread id.
+    """
+    parents = {one: int(fields[1]) for one, fields in _processes().items()}
+    used = {}
+    for one in family(parents, pid):
+        for thread in Path(f"/proc/{one}/task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                nanoseconds = (thread / "schedstat").read_text().split()[0]
+                used[one, int(thread.name)] = int(nanoseconds) / 1e9
+    return used
+
+
+def family(parents: Mapping[int, int], root: int) -> set[int]:
+    """Return a process and all below it, given each process's parent."""
+    found, added = {root}, {root}
+    while added:
+        added = {one for one, parent in parents.items() if parent in added} - found
+        found |= added
+    return found
+
+
+def _processes() -> dict[int, list[str]]:
+    """Return what /proc tells of each process, from its state on (proc(5), field 3)."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            with suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+                text = (folder / "stat").read_text()
+                found[int(folder.name)] = text.rpartition(")")[2].split()
+    return found
 
 
 def peak_mib(pid: int) -> float:

@@ -1,6 +1,8 @@
 """Tables for a terminal and for docs/performance.md alike."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from tests.bench.steady_client import Round
 
 Cell = str | int | float | None
 
@@ -16,6 +18,20 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[Cell]
         if number == 0:
             print("|" + "|".join(_rule(width, i) for i, width in enumerate(widths)) + "|")
     print(flush=True)
+
+
+def print_goals(rows: Sequence[tuple[str, str, float]]) -> None:
+    """Print what was asked for beside what was measured."""
+    print_table("Asked and measured", ("figure", "asked", "measured"), rows)
+
+
+def print_failures(rounds: Iterable[Round]) -> int:
+    """Say loudly when a request failed, with the first such answer; return how many did."""
+    bad = [one for one in rounds if one.failed]
+    failed = sum(one.failed for one in bad)
+    if bad:
+        print(f"!!! {failed:,} REQUESTS FAILED. The first: {bad[0].first_failure!r}\n", flush=True)
+    return failed
 
 
 def _text(cell: Cell) -> str:

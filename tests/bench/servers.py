@@ -1,5 +1,6 @@
 """Servers to measure, each a process of its own, with homes in temporary folders."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -12,15 +13,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO, Any
 
 from cli.free_port import free_port
-from cli.keys import make_key
 from cli.starting import start_home
+from store.database import open_journal_database, writing
+from store.keys import create_key
 from store.raw_lake import RawLake
 from store.settings import Settings
 
 START_S = 60.0
-SEAL_S = 120.0
+SEAL_S = 300.0
+
+RATE_PER_MINUTE = 1_000_000  # the most a key may have; the first million goes at once
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,12 @@ class Server:
 
     pid: int
     port: int
+    standard_input: IO[bytes]
+
+    def tell(self, line: str) -> None:
+        """Write to its standard input."""
+        self.standard_input.write(line.encode())
+        self.standard_input.flush()
 
 
 @contextmanager
@@ -42,9 +53,18 @@ def temporary_home() -> Iterator[Settings]:
 
 
 def make_bench_key(settings: Settings) -> str:
-    """Return a key that may publish."""
-    now = datetime.now(UTC)
-    return make_key(settings, "Bench (synthetic)", ["publish.estates"], None, None, now)
+    """Return a key that may publish, with a rate no bench reaches: its limiter is in the path."""
+    rate: dict[str, Any] = {"rate_per_minute": RATE_PER_MINUTE} if has_rates() else {}
+    with writing(open_journal_database(settings)) as connection:
+        return create_key(
+            connection, "Bench (synthetic)", ["publish.estates"], None, None,
+            datetime.now(UTC), **rate,
+        )  # fmt: skip
+
+
+def has_rates() -> bool:
+    """Whether keys of this version can have a rate."""
+    return "rate_per_minute" in inspect.signature(create_key).parameters
 
 
 @contextmanager
@@ -57,10 +77,20 @@ def serving(settings: Settings) -> Iterator[Server]:
 
 
 @contextmanager
-def echoing() -> Iterator[Server]:
-    """Run the bare echo."""
+def comparing(module: str, settings: Settings) -> Iterator[Server]:
+    """Run a server of this package that we are compared with, on the keys of a home."""
     port = free_port()
-    with _running(["tests.bench.echo", str(port)], port, "/openapi.json") as server:
+    command = [f"tests.bench.{module}", str(port), str(settings.home)]
+    with _running(command, port, "/openapi.json") as server:
+        yield server
+
+
+@contextmanager
+def sampled(settings: Settings, samples: Path) -> Iterator[Server]:
+    """Run `imo360 serve` on a home with a sampler beside it."""
+    port = free_port()
+    command = ["tests.bench.sampled_server", str(port), str(settings.home), str(samples)]
+    with _running(command, port, "/healthz") as server:
         yield server
 
 
@@ -78,14 +108,17 @@ def await_sealed(settings: Settings) -> None:
 def _running(module: list[str], port: int, ready_path: str) -> Iterator[Server]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("IMO360_")}
     process = subprocess.Popen(
-        [sys.executable, "-m", *module], stdout=subprocess.DEVNULL, env=environment
-    )
+        [sys.executable, "-m", *module],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment,
+    )  # fmt: skip
+    assert process.stdin is not None
     try:
         _await_ready(process, port, ready_path)
-        yield Server(process.pid, port)
+        yield Server(process.pid, port, process.stdin)
     finally:
         process.terminate()
         process.wait(timeout=60)
+        process.stdin.close()
 
 
 def _await_ready(process: "subprocess.Popen[bytes]", port: int, path: str) -> None:

@@ -6,7 +6,7 @@ the server's and not the ramp's. It speaks just enough HTTP/1.1 for one kept-ali
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -15,14 +15,25 @@ import uvloop
 RUN_OUT_S = 30.0
 """Longest wait for the last answers."""
 
+TOLD_BYTES = 600
+"""How much of the first failed answer is kept."""
+
+Check = Callable[[bytes], bool]
+"""Whether an answer, head and body, is the one that was wanted."""
+
 
 @dataclass
 class Round:
-    """What one round saw. latencies in seconds, of the answers within the counted time."""
+    """What one round saw. latencies in seconds, of the answers within the counted time.
+
+    sent and failed count the warm-up too.
+    """
 
     seconds: float
     latencies: list[float] = field(default_factory=list)
+    sent: int = 0
     failed: int = 0
+    first_failure: bytes = b""
 
     @property
     def per_second(self) -> float:
@@ -33,6 +44,28 @@ class Round:
         """Return the latency that this share of the answers stayed below, in milliseconds."""
         ordered = sorted(self.latencies)
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000
+
+    def judge(self, answer: bytes, check: Check) -> None:
+        """Count an answer that is not the wanted one; the first of them is kept."""
+        if check(answer):
+            return
+        self.failed += 1
+        self.first_failure = self.first_failure or answer[:TOLD_BYTES]
+
+
+def is_success(answer: bytes) -> bool:
+    """Whether the status is 2xx."""
+    return answer.startswith(b"HTTP/1.1 2")
+
+
+def success_without(unwanted: bytes) -> Check:
+    """Return a check for 2xx whose body does not say this, such as `"changed":false`."""
+    return lambda answer: is_success(answer) and unwanted not in answer
+
+
+def bulk_without(unwanted: bytes) -> Check:
+    """Return a check for a bulk's 2xx in which no item failed and none says this."""
+    return lambda answer: is_success(answer) and b'"failed":0,' in answer and unwanted not in answer
 
 
 def request_bytes(path: str, body: bytes, api_key: str) -> bytes:
@@ -45,23 +78,32 @@ def request_bytes(path: str, body: bytes, api_key: str) -> bytes:
 
 
 def run_for(
-    port: int, requests: Iterator[bytes], connections: int, warm_up_s: float, seconds: float
+    port: int,
+    requests: Iterator[bytes],
+    connections: int,
+    warm_up_s: float,
+    seconds: float,
+    check: Check = is_success,
 ) -> Round:
-    """Keep the connections busy; count what is answered after the warm-up."""
-    return uvloop.run(_for(port, requests, connections, warm_up_s, seconds))
+    """Keep the connections busy; time what is answered after the warm-up."""
+    return uvloop.run(_for(port, requests, connections, warm_up_s, seconds, check))
 
 
-def run_all(port: int, requests: list[bytes], connections: int) -> Round:
+def run_all(
+    port: int, requests: Iterable[bytes], connections: int, check: Check = is_success
+) -> Round:
     """Send each request once; the round lasts until the last answer."""
-    return uvloop.run(_all(port, requests, connections))
+    return uvloop.run(_all(port, requests, connections, check))
+
+
+_Seen = Callable[[float, float, bytes], None]
+"""Told of each answer: sent, answered, its bytes."""
 
 
 class _Connection(asyncio.Protocol):
     """One kept-alive connection: the next request goes out when the answer is whole."""
 
-    def __init__(
-        self, requests: Iterator[bytes], seen: Callable[[float, float, bool], None]
-    ) -> None:
+    def __init__(self, requests: Iterator[bytes], seen: _Seen) -> None:
         self._requests = requests
         self._seen = seen
         self._got = b""
@@ -85,7 +127,7 @@ class _Connection(asyncio.Protocol):
         self._got = self._got + data if self._got else data
         if not _is_whole(self._got):
             return
-        self._seen(self._sent_at, time.perf_counter(), self._got.startswith(b"HTTP/1.1 2"))
+        self._seen(self._sent_at, time.perf_counter(), self._got)
         self._got = b""
         self.send_next()
 
@@ -103,14 +145,13 @@ def _is_whole(got: bytes) -> bool:
     head_end = got.find(b"\r\n\r\n")
     if head_end < 0:
         return False
-    at = got.lower().find(b"content-length:", 0, head_end)
-    length = int(got[at + 15 : got.find(b"\r\n", at)])
+    head = got[: head_end + 2].lower()
+    at = head.find(b"content-length:")
+    length = int(head[at + 15 : head.find(b"\r\n", at)])
     return len(got) >= head_end + 4 + length
 
 
-async def _open(
-    port: int, requests: Iterator[bytes], count: int, seen: Callable[[float, float, bool], None]
-) -> list[_Connection]:
+async def _open(port: int, requests: Iterator[bytes], count: int, seen: _Seen) -> list[_Connection]:
     loop = asyncio.get_running_loop()
     opened = [
         await loop.create_connection(lambda: _Connection(requests, seen), "127.0.0.1", port)
@@ -120,16 +161,22 @@ async def _open(
 
 
 async def _for(
-    port: int, requests: Iterator[bytes], connections: int, warm_up_s: float, seconds: float
+    port: int,
+    requests: Iterator[bytes],
+    connections: int,
+    warm_up_s: float,
+    seconds: float,
+    check: Check,
 ) -> Round:
     result = Round(seconds)
     start = time.perf_counter() + warm_up_s
     end = start + seconds
 
-    def seen(sent: float, answered: float, is_good: bool) -> None:
+    def seen(sent: float, answered: float, answer: bytes) -> None:
+        result.sent += 1
         if start <= answered < end:
             result.latencies.append(answered - sent)
-            result.failed += not is_good
+        result.judge(answer, check)
 
     opened = await _open(port, requests, connections, seen)
     for one in opened:
@@ -141,12 +188,13 @@ async def _for(
     return result
 
 
-async def _all(port: int, requests: list[bytes], connections: int) -> Round:
+async def _all(port: int, requests: Iterable[bytes], connections: int, check: Check) -> Round:
     result = Round(0.0)
 
-    def seen(sent: float, answered: float, is_good: bool) -> None:
+    def seen(sent: float, answered: float, answer: bytes) -> None:
+        result.sent += 1
         result.latencies.append(answered - sent)
-        result.failed += not is_good
+        result.judge(answer, check)
 
     opened = await _open(port, iter(requests), connections, seen)
     started = time.perf_counter()

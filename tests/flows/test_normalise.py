@@ -1,6 +1,6 @@
 """Normalise: typed versions, dated rates, refusals with their rule."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -44,6 +44,31 @@ def test_figures_per_m2_prefer_the_usable_area() -> None:
     assert (row["area_m2"], row["total_area_m2"], row["price_eur_per_m2"]) == (80, 100, 1250)
 
 
+def test_land_is_priced_by_its_plot() -> None:
+    row = one(type="LAND", price=90_000, landArea=450, totalArea=30)
+    assert (row["area_m2"], row["land_area_m2"], row["price_eur_per_m2"]) == (450, 450, 200)
+    assert one(type="LAND", price=90_000, totalArea=300)["area_m2"] == 300
+    assert one(type="HOUSE", price=90_000, landArea=450, totalArea=100)["area_m2"] == 100
+
+
+def test_truths_lists_and_deletions_land() -> None:
+    row = one(
+        newBuild=False, ownershipDocuments=["CADASTRE", "TITLE_DEED"],
+        deletedAt="2026-01-11T08:00:00.000000Z", deletionReason="withdrawn",
+    )  # fmt: skip
+    assert row["is_new_build"] is False
+    assert row["ownership_documents"] == '["CADASTRE","TITLE_DEED"]'
+    assert (row["deleted_at"], row["deletion_reason"]) == (
+        datetime(2026, 1, 11, 8, tzinfo=UTC), "withdrawn"
+    )  # fmt: skip
+    row = one(ownershipDocuments=[])
+    assert (row["ownership_documents"], row["is_new_build"], row["deleted_at"]) == (
+        "[]",
+        None,
+        None,
+    )
+
+
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
@@ -53,6 +78,7 @@ def test_figures_per_m2_prefer_the_usable_area() -> None:
         pytest.param({"price": 900_000, "transaction": "RENT"},
                      {"price_out_of_range": "refused"}, id="a sale posted as rent"),
         pytest.param({"totalArea": 2}, {"area_out_of_range": "blanked"}, id="two square metres"),
+        pytest.param({"landArea": 2}, {"land_area_out_of_range": "blanked"}, id="a plot of 2 m2"),
         pytest.param({"floor": 9, "floorMax": 4}, {"floor_above_top": "blanked"},
                      id="the ninth of four floors"),
         pytest.param({"constructionYear": 2090}, {"year_out_of_range": "blanked"},
@@ -92,7 +118,7 @@ def test_agencies_and_agents_are_named_by_provider_and_keep_the_newest_contact()
     )
     assert rows.agencies.row(0, named=True) == {
         "identifier": "my-crm:VIB", "provider_identifier": "my-crm", "name": "VIB",
-        "phone": "+40310000000", "email": "a@b", "event_offset": 2,
+        "phone": "+40310000000", "email": "a@b", "former_name": None, "event_offset": 2,
     }  # fmt: skip
     assert rows.agents.select("identifier", "agency_identifier").row(0) == (
         "my-crm:Ana", "my-crm:VIB",

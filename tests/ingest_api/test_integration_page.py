@@ -6,9 +6,12 @@ fields, the test fills them from the page's own quick start.
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from flows.steps.normalise import Normalised, normalise
+from tests.flows.events import RATES, event, frame
 from tests.ingest_api.conftest import LISTINGS, Api
 
 # Quick Start: "Publish a listing"
@@ -108,8 +111,10 @@ def test_quick_start_publishes_a_listing(api: Api, key: str) -> None:
 
 
 def test_full_payload_is_stored_as_it_was_posted(api: Api, key: str) -> None:
+    """ "Push property listings with full details including inline agency and agent data." """
     payload = renamed(FULL, "full")
-    assert api.post(key, payload).status_code == 201
+    answer = api.post(key, payload)
+    assert (answer.status_code, answer.json()["warnings"]) == (201, [])
     stored = api.stored("my-crm", "full") or {}
     assert stored == json.loads(payload) | {"status": "active"}
     assert type(stored["price"]) is int
@@ -118,7 +123,11 @@ def test_full_payload_is_stored_as_it_was_posted(api: Api, key: str) -> None:
 
 
 def test_same_identifiers_update_the_listing(api: Api, key: str) -> None:
-    """ "Same providerIdentifier + externalId = update (idempotent upsert)." """
+    """ "Same providerIdentifier + externalId = update (idempotent upsert)."
+
+    "Same providerIdentifier + externalId always updates the existing listing. Safe to re-send
+    without creating duplicates."
+    """
     first = api.post(key, renamed(QUICK_START, "upsert"))
     again = api.post(key, renamed(QUICK_START, "upsert"))
     fuller = api.post(key, renamed(FULL, "upsert"))
@@ -156,15 +165,17 @@ def test_failed_items_do_not_block_the_rest(api: Api, key: str) -> None:
 def test_mark_as_sold_changes_the_status_alone_and_active_brings_it_back(
     api: Api, key: str
 ) -> None:
-    """ "Re-activate by setting "status": "active"." """
+    """ "When a property is sold, update its status. Re-activate by setting "status": "active"." """
     api.post(key, renamed(FULL, "sale"))
     before = api.stored("my-crm", "sale")
     sold = api.post(key, renamed(MARK_AS_SOLD, "sale"))
     assert (sold.status_code, sold.json()["status"]) == (200, "sold")
     assert sold.json()["changed"] is True
+    assert [warned["code"] for warned in sold.json()["warnings"]] == ["not_on_market"]
     assert api.stored("my-crm", "sale") == {**(before or {}), "status": "sold"}
     active = api.post(key, renamed(MARK_AS_SOLD.replace(b'"sold"', b'"active"'), "sale"))
     assert (active.status_code, active.json()["status"]) == (200, "active")
+    assert active.json()["warnings"] == []
     assert api.stored("my-crm", "sale") == before
 
 
@@ -176,3 +187,93 @@ def test_reference_lists_codes_types_and_fields(api: Api, key: str) -> None:
     assert {"enums", "estateTypes", "fields"} <= body.keys()
     named = {field["name"] for field in body["fields"]}
     assert json.loads(FULL).keys() | {"status"} <= named
+
+
+def test_every_request_needs_the_key_in_its_header(api: Api, key: str) -> None:
+    """ "Include the key in every request." "All requests require the X-API-Key header"
+
+    "Send X-API-Key header on all /api/integration/* calls."
+    """
+    calls = {
+        (method.upper(), path)
+        for path, operations in api.client.get("/openapi.json").json()["paths"].items()
+        for method in operations
+        if path.startswith("/api/integration/")
+    }
+    assert {
+        ("POST", "/api/integration/estates"),
+        ("POST", "/api/integration/estates/bulk"),
+        ("GET", "/api/integration/reference"),
+    } <= calls
+    for method, path in calls:
+        without = api.client.request(method, path)
+        assert (without.status_code, without.json()["code"]) == (401, "missing_api_key"), path
+    assert re.match(r"imo360_ak_\w+", key)  # "X-API-Key: imo360_ak_your_key_here"
+
+
+def test_keys_are_scoped_and_can_expire(api: Api) -> None:
+    """ "API keys are scoped to specific permissions like publish.estates. Keys can have
+    expiration dates."
+    """
+    body = json.loads(renamed(QUICK_START, "scoped")) | {"providerIdentifier": "page-keys"}
+    reader = api.post(api.make_key(permissions=("read.market",)), body)
+    assert (reader.status_code, reader.json()["code"]) == (403, "missing_permission")
+    assert "publish.estates" in reader.json()["detail"]
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+    ending = api.make_key(expires_at=ends)
+    assert api.post(ending, body).status_code == 201
+    api.clock.stopped_at = ends
+    over = api.post(ending, body)
+    assert (over.status_code, over.json()["code"]) == (401, "expired_api_key")
+
+
+@pytest.fixture
+def normalised(api: Api, key: str) -> Normalised:
+    """What the first step of a refresh makes of the stored listing of step 2."""
+    api.post(key, renamed(FULL, "normalised"))
+    stored = api.stored("my-crm", "normalised") or {}
+    return normalise(frame(event(1, 1, 1, **stored)), RATES)
+
+
+def test_providers_agencies_and_agents_are_made_from_payloads(normalised: Normalised) -> None:
+    """ "Providers, agencies, and agents are auto-created from estate payloads. Just include the
+    data inline."
+
+    "Identifiers are auto-generated as providerIdentifier:name for agencies/agents and
+    providerIdentifier:externalId for estates."
+    """
+    assert normalised.providers["identifier"].to_list() == ["my-crm"]
+    assert normalised.agencies.select("identifier", "name", "phone").rows() == [
+        ("my-crm:VIB Imobiliare", "VIB Imobiliare", "+40721000000")
+    ]
+    assert normalised.agents.select("identifier", "agency_identifier", "phone").rows() == [
+        ("my-crm:Ana Popescu", "my-crm:VIB Imobiliare", "+40721000001")
+    ]
+
+
+def test_pictures_are_handed_to_the_fetcher(normalised: Normalised) -> None:
+    """ "Images from imageUrls are automatically downloaded and stored on our CDN for optimal
+    delivery." How they are: tests/flows/test_fetch_images_step.py.
+    """
+    assert normalised.images["url"].to_list() == ["https://example.com/img1.jpg"]
+
+
+def test_the_listing_is_fit_for_analytics(normalised: Normalised) -> None:
+    """ "Published listings are immediately available for market explorer, pricing insights,
+    investment scoring, and zone-level analytics." The way there: tests/journeys/test_up.py.
+    """
+    assert normalised.refusals.is_empty()
+    row = normalised.versions.row(0, named=True)
+    assert (row["price_eur"], row["area_m2"], row["rooms"]) == (185000, 85.5, 3)
+
+
+def test_interactive_docs_and_the_document_for_clients(api: Api) -> None:
+    """ "Use the Integration API docs to explore schemas, try requests, and download the OpenAPI
+    spec for client generation."
+    """
+    page = api.client.get("/docs")
+    assert (page.status_code, "swagger" in page.text.lower()) == (200, True)
+    document = api.client.get("/openapi.json").json()
+    assert (
+        json.loads(FULL).keys() <= document["components"]["schemas"]["Listing"]["properties"].keys()
+    )

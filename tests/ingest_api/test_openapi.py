@@ -36,14 +36,28 @@ def test_it_is_openapi_3_1_with_the_key_as_its_security(document: dict[str, Any]
         assert document["paths"][path][method]["security"] == [{"ApiKey": []}]
 
 
-def test_every_operation_describes_its_problems(document: dict[str, Any]) -> None:
+def test_every_operation_says_who_may_call_it(document: dict[str, Any]) -> None:
+    for path, methods in document["paths"].items():
+        for method, told in methods.items():
+            assert "security" in told, f"{method} {path} says nothing: OPEN_SECURITY if nobody"
+
+
+def test_every_operation_with_a_key_describes_its_problems(document: dict[str, Any]) -> None:
     assert "HTTPValidationError" not in json.dumps(document)
-    for method, path in OPERATIONS:
-        responses = document["paths"][path][method]["responses"]
+    keyed = [
+        told
+        for methods in document["paths"].values()
+        for told in methods.values()
+        if told["security"] == [{"ApiKey": []}]
+    ]
+    assert len(keyed) >= len(OPERATIONS)
+    for told in keyed:
+        responses = told["responses"]
+        assert "WWW-Authenticate" in responses["401"]["headers"]
         problems = {status: told for status, told in responses.items() if status >= "400"}
         assert {"401", "500"} <= problems.keys()
-        for told in problems.values():
-            assert list(told["content"]) == ["application/problem+json"]
+        for problem in problems.values():
+            assert list(problem["content"]) == ["application/problem+json"]
     single = document["paths"][LISTINGS]["post"]["responses"]
     assert {"200", "201", "400", "401", "403", "413", "415", "422"} <= single.keys()
 
@@ -90,3 +104,21 @@ def test_operations_have_names_for_clients(document: dict[str, Any]) -> None:
 
 def test_every_problem_has_an_error_status() -> None:
     assert all(400 <= kind.status < 600 for kind in PROBLEMS.values())
+
+
+def test_every_example_is_valid_by_its_schema(document: dict[str, Any]) -> None:
+    bodies = [
+        told["requestBody"]["content"]["application/json"]
+        for methods in document["paths"].values()
+        for told in methods.values()
+        if "application/json" in told.get("requestBody", {}).get("content", {})
+    ]
+    examples = [
+        (body["schema"], example)
+        for body in bodies
+        for example in body.get("examples", {}).values()
+    ]
+    assert examples
+    for schema, example in examples:
+        whole = schema | {"components": document["components"]}
+        jsonschema.Draft202012Validator(whole).validate(example["value"])

@@ -6,11 +6,13 @@ import logging
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 
 from ingest_api.problems import (
     PROBLEMS,
+    answer_http_exception,
     answer_internal_error,
     answer_invalid_request,
     problem,
@@ -83,3 +85,24 @@ def test_every_code_has_an_answer(code: str) -> None:
     assert problem(Refusal(code, "d.")).status == PROBLEMS[code].status
     response = problem_response(Refusal(code, "d."))
     assert ("www-authenticate" in response.headers) is (response.status_code == 401)
+
+
+def test_a_wrong_method_is_told_every_method_of_the_path() -> None:
+    app, router = FastAPI(), APIRouter()
+    app.add_exception_handler(HTTPException, answer_http_exception)
+
+    @app.post("/things")
+    @router.delete("/things")
+    @router.get("/{name:path}")
+    async def answer() -> None: ...
+
+    app.include_router(router)
+
+    async def put() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.put("/things")
+
+    answered = asyncio.run(put())
+    assert (answered.status_code, answered.json()["code"]) == (405, "method_not_allowed")
+    assert answered.headers["allow"] == "DELETE, GET, POST"

@@ -77,6 +77,7 @@ def post(port: int, key: str, body: dict[str, Any]) -> int:
 def test_up_serves_publishes_and_ends_cleanly(
     ending: signal.Signals, tmp_path: Path, start: Start
 ) -> None:
+    """The page: "Published listings are immediately available for market explorer"."""
     home, port = tmp_path / "home", free_port()
     up = start("up", "--port", str(port), home=home)
     base = f"http://127.0.0.1:{port}"

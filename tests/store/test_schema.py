@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -77,3 +78,18 @@ def test_an_old_schema_asks_for_the_migration(settings: Settings) -> None:
         connection.exec_driver_sql("DELETE FROM alembic_version")
     with pytest.raises(SchemaError, match="run `imo360 migrate`"):
         expect_current(settings)
+
+
+def test_rows_of_the_first_warehouse_survive_its_upgrades() -> None:
+    """Columns that came later are null until a replay writes them."""
+    config = config_of("warehouse")
+    with sa.create_engine("sqlite://").begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO core_agencies (identifier, provider_identifier, name, event_offset) "
+            "VALUES ('my-crm:VIB', 'my-crm', 'VIB', 1)"
+        )
+        command.upgrade(config, "head")
+        row = connection.execute(sa.select(WAREHOUSE.tables["core_agencies"])).mappings().one()
+    assert (row["name"], row["former_name"]) == ("VIB", None)

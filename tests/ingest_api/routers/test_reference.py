@@ -6,6 +6,7 @@ import pytest
 
 from store.shapes.checks import VIOLATION_CODES, WARNING_CODES
 from store.shapes.schemas import listing_schema
+from store.shapes.vocabulary import LABELS, MOVES, is_legal_move
 from store.shapes.wire import FIELDS, MAX_BULK_BYTES, MAX_BULK_ITEMS, MAX_LISTING_BYTES
 from tests.ingest_api.conftest import Api
 
@@ -43,7 +44,8 @@ def test_it_agrees_with_the_contract(api: Api) -> None:
     assert [field["name"] for field in body["fields"]] == [field.name for field in FIELDS]
     for field in body["fields"]:
         told = schema[field["name"]]
-        types = told["type"] if isinstance(told["type"], list) else [told["type"]]
+        kinds = [kind["type"] for kind in told.get("anyOf", [told])]
+        types = kinds[0] if isinstance(kinds[0], list) else kinds
         assert field["type"] == types[0]
         assert field["nullClears"] is ("null" in types)
         for bound in ("minimum", "maximum", "exclusiveMinimum", "maxLength", "maxItems"):
@@ -54,7 +56,55 @@ def test_it_agrees_with_the_contract(api: Api) -> None:
             )
     assert [code["value"] for code in body["enums"]["type"]] == schema["type"]["enum"]
     assert body["estateTypes"] == body["enums"]["type"]
-    assert body["estateTypes"][0]["labels"] == {"en": "apartment", "ro": "apartament"}
+    assert body["estateTypes"][0] == {
+        "value": "APARTMENT",
+        "labels": {"en": "apartment", "ro": "apartament"},
+        "aliases": ["flat"],
+    }
+
+
+def test_it_lists_every_code_with_labels_and_aliases(api: Api) -> None:
+    enums = get(api, api.make_key()).json()["enums"]
+    for field in FIELDS:
+        if field.choices:
+            assert enums[field.name] == [
+                {
+                    "value": code,
+                    "labels": {"en": label.en, "ro": label.ro},
+                    "aliases": list(label.aliases),
+                }
+                for code, label in LABELS[field.choices].items()
+            ]
+
+
+def test_it_says_what_each_field_needs_and_since_when(api: Api) -> None:
+    body = get(api, api.make_key()).json()
+    assert body["version"] == "1.1"
+    fields = {field["name"]: field for field in body["fields"]}
+    assert fields["landArea"] == {
+        "name": "landArea", "type": "number", "kind": "decimal", "unit": "m2",
+        "description": "Area of the plot; figures per square metre of LAND use it.",
+        "exclusiveMinimum": 0, "maximum": 1e8, "example": 450, "nullClears": True,
+        "requiredOnCreate": False, "requiredOnUpdate": False, "since": "1.1", "deprecated": False,
+        "recommendedFor": {"SALE": ["HOUSE", "LAND"], "RENT": ["HOUSE", "LAND"]},
+    }  # fmt: skip
+    assert fields["furnished"]["recommendedFor"] == {"RENT": ["APARTMENT", "STUDIO", "HOUSE"]}
+    assert "LAND" not in fields["totalArea"]["recommendedFor"]["SALE"]
+    assert fields["price"]["since"] == "1.0"
+    assert {name for name, field in fields.items() if field["requiredOnCreate"]} == {
+        "providerIdentifier", "externalId", "title", "transaction", "type", "price", "currency"
+    }  # fmt: skip
+    party = {field["name"]: field for field in fields["agency"]["fields"]}
+    assert (party["formerName"]["since"], party["formerName"]["maxLength"]) == ("1.1", 200)
+
+
+def test_it_lists_the_legal_moves_of_every_status(api: Api) -> None:
+    told = {each["value"]: each["moves"] for each in get(api, api.make_key()).json()["statuses"]}
+    assert told.keys() == set(MOVES)
+    for before, moves in told.items():
+        assert moves == [
+            after for after in told if after != before and is_legal_move(before, after)
+        ]
 
 
 def test_it_lists_statuses_limits_and_codes(api: Api) -> None:

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.shapes.checks import (
+    MAX_COMPARED,
+    MAX_WARNINGS,
     VIOLATION_CODES,
     WARNING_CODES,
     check,
@@ -119,6 +121,93 @@ def test_unknown_fields_are_warned_about_by_plain_names_only() -> None:
     checked = check(IDENTITY | {"rums": 1, "<script>": 2, "agency": {"fax": 3}}, NOW)
     assert [w.path for w in checked.warnings] == ["rums", "?", "agency.fax"]
     assert checked.patch == IDENTITY | {"agency": {}}
+
+
+@pytest.mark.parametrize(
+    ("field", "posted", "read"),
+    [
+        ("price", "185000", 185000), ("price", "1.250.000", 1250000), ("totalArea", "85,5", 85.5),
+        ("rooms", "3", 3), ("rooms", "3.0", 3), ("floor", "-1", -1), ("latitude", "44.481", 44.481),
+        ("constructionYear", "2.020", 2020), ("rooms", "3.000", 3),
+        ("partitioning", "decomandat", "DETACHED"), ("transaction", "Vânzare", "SALE"),
+        ("status", "ACTIVE", "active"), ("currency", "eur", "EUR"), ("newBuild", "da", True),
+        ("vatIncluded", 0, False), ("hideExact", "false", False),
+    ],
+)  # fmt: skip
+def test_other_spellings_are_read_and_told(field: str, posted: Any, read: Any) -> None:
+    checked = check(IDENTITY | {field: posted}, NOW)
+    assert checked.violations == []
+    assert (checked.patch[field], type(checked.patch[field])) == (read, type(read))
+    told = [w for w in checked.warnings if w.code == "coerced"]
+    assert [(w.path, w.from_value, w.to_value) for w in told] == [(field, posted, read)]
+    again = check(checked.patch, NOW)
+    assert again.patch == checked.patch
+    assert "coerced" not in {w.code for w in again.warnings}
+
+
+def test_codes_in_a_list_are_told_one_by_one() -> None:
+    checked = check(IDENTITY | {"ownershipDocuments": ["CADASTRE", "act de proprietate"]}, NOW)
+    assert checked.patch["ownershipDocuments"] == ["CADASTRE", "TITLE_DEED"]
+    assert [(w.path, w.from_value, w.to_value) for w in checked.warnings] == [
+        ("ownershipDocuments[1]", "act de proprietate", "TITLE_DEED")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "posted", "code"),
+    [
+        pytest.param("price", "1.250", "wrong_type", id="a thousand and more, or one and a bit"),
+        pytest.param("totalArea", "85,500", "wrong_type", id="a flat or a field"),
+        pytest.param("rooms", "2,5", "wrong_type", id="half a room"),
+        pytest.param("rooms", "three", "wrong_type", id="a word"),
+        pytest.param("price", "185000 EUR", "wrong_type", id="with its currency"),
+        pytest.param("price", "0", "out_of_range", id="a number outside the bounds"),
+        pytest.param("price", True, "wrong_type", id="a truth for a number"),
+        pytest.param("newBuild", "new", "wrong_type", id="a word for a truth"),
+        pytest.param("newBuild", 2, "wrong_type", id="two for a truth"),
+        pytest.param("partitioning", "semi", "invalid_choice", id="the start of a code"),
+        pytest.param("externalId", 456, "wrong_type", id="a number for an identifier"),
+    ],
+)
+def test_nothing_is_guessed(field: str, posted: Any, code: str) -> None:
+    assert codes(**{field: posted}) == [(field, code)]
+
+
+def test_a_long_or_unprintable_spelling_is_not_shown() -> None:
+    for posted in ("185\u00a0000", "\t185000"):
+        (told,) = check(IDENTITY | {"price": posted}, NOW).warnings
+        assert (told.code, told.from_value, told.to_value) == ("coerced", None, 185000)
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "hint"),
+    [
+        ({"total_area": 1}, "total_area", ": did you mean totalArea?"),
+        ({"TotalArea": 1}, "TotalArea", ": did you mean totalArea?"),
+        ({"tittle": 1}, "tittle", ": did you mean title?"),
+        ({"agency": {"Phone": 1}}, "agency.Phone", ": did you mean agency.phone?"),
+        ({"shoeSize": 1}, "shoeSize", ""),
+        ({"total area": 1}, "?", ""),
+    ],
+)
+def test_an_unknown_field_is_told_with_the_nearest_name(
+    fields: dict[str, Any], path: str, hint: str
+) -> None:
+    (told,) = check(IDENTITY | fields, NOW).warnings
+    assert (told.path, told.code) == (path, "unknown_field")
+    assert told.message == f"not part of the contract{hint}"
+
+
+def test_the_search_for_near_names_is_bounded() -> None:
+    posted = {f"titl{letter}": 1 for letter in "abcdfgh"}
+    hints = [w.message for w in check(IDENTITY | posted, NOW).warnings if "title" in w.message]
+    assert len(hints) == MAX_COMPARED
+
+
+def test_remarks_come_with_valid_posts_only_and_always() -> None:
+    noise = {f"x{i}": i for i in range(MAX_WARNINGS)}
+    assert check(IDENTITY | noise | {"status": "sold"}, NOW).warnings[-1].code == "not_on_market"
+    assert check(IDENTITY | {"status": "sold", "price": 0}, NOW).warnings == []
 
 
 def test_warnings_are_bounded() -> None:
