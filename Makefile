@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help setup demo test test-fast check contract bench soak lock clean
+.PHONY: help setup demo test test-fast check contract bench soak soak-short lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -52,9 +52,15 @@ contract: setup .venv-contract/.installed .node-contract/.installed  ## hold the
 bench: setup  ## measure; prints tables, asserts no time (docs/performance.md)
 	$(BIN)/python -m tests.bench
 
-soak: setup  ## the long loops: 200 kills, the longest fits
+soak: setup  ## the long loops: kills, kills under bulks, power cuts, the longest fits
 	IMO360_TEST_KILLS=200 $(BIN)/pytest -s tests/journeys/test_kills.py
+	IMO360_TEST_BULK_KILLS=60 IMO360_TEST_BULK_KILLS_POSTS=30000 $(BIN)/pytest -s tests/journeys/test_bulk_kills.py
+	IMO360_TEST_CUTS=20 IMO360_TEST_CUT_POSTS=20000 $(BIN)/pytest -s tests/journeys/test_power_cut.py
 	$(BIN)/pytest -m soak -s
+
+soak-short: setup  ## what CI runs of the long loops
+	IMO360_TEST_BULK_KILLS=10 IMO360_TEST_BULK_KILLS_POSTS=20000 $(BIN)/pytest -s tests/journeys/test_bulk_kills.py
+	IMO360_TEST_CUTS=6 IMO360_TEST_CUT_POSTS=8000 $(BIN)/pytest -s tests/journeys/test_power_cut.py
 
 lock: setup  ## resolve the locks anew; records no registry address
 	echo uv | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --python-version 3.11 - -o bootstrap.lock

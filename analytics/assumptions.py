@@ -166,9 +166,74 @@ class ScoreRules:
     sound advert is that far off."""
 
 
+@dataclass(frozen=True)
+class QualityPoints:
+    """Points of data quality: what a complete listing earns (100 in all), and what doubts cost.
+
+    What a kind of property cannot have (rooms of land) is left out, the rest scaled to 100.
+    """
+
+    place: float = 30.0
+    """Without the place there is neither zone nor comparable: the most that can be missing."""
+
+    photos: float = 20.0
+    """Buyers look at pictures first, and portals rank by them."""
+
+    area: float = 15.0
+    """Every figure per m2 and every value needs it."""
+
+    description: float = 10.0
+    """Says what fields cannot; also where places and doubts are looked for."""
+
+    rooms: float = 8.0
+    """How people search, and a dimension of every segment."""
+
+    construction_year: float = 6.0
+    """Tells new from old, the model's next best feature after place and area."""
+
+    floor: float = 5.0
+    """A flat on the ground or under the roof asks less."""
+
+    contact: float = 4.0
+    """Somebody has to answer: a phone or an e-mail of agent or agency."""
+
+    partitioning: float = 2.0
+    """Detached rooms ask a little more than others."""
+
+    description_letters: int = 100
+    """Shorter is a headline, not a description."""
+
+    photos_enough: int = 8
+    """A picture of each room, kitchen, bath and house; each fewer costs its share."""
+
+    place_shares: dict[str, float] = field(
+        default_factory=lambda: {
+            "exact": 1.0,
+            "neighbourhood": 0.7,
+            "sector": 0.5,
+            "city": 0.3,
+            "county": 0.1,
+        }
+    )
+    """Roughly how far each level narrows down what a square metre asks."""
+
+    blanked_cost: float = 5.0
+    """A value that cannot be is worse than none: it casts doubt on its neighbours."""
+
+    contradiction_cost: float = 10.0
+    """Of two statements that exclude each other at least one is wrong, and nobody knows which."""
+
+    out_of_line_cost: float = 15.0
+    """An ask so far from its value is mostly a slip, and the price is what everything hangs on."""
+
+    least_room_m2: float = 6.0
+    """Less area per room than a single bedroom must have (8 m2) with corridors left out of it."""
+
+
 FIGURES = FigureRules()
 MODEL = ModelRules()
 LADDER = LadderRules()
 YIELD = YieldRules()
 WEIGHTS = ScoreWeights()
 SCORE = ScoreRules()
+QUALITY = QualityPoints()

@@ -14,7 +14,7 @@ import typer
 
 from cli.admin_commands import admin_app
 from cli.key_commands import keys_app
-from cli.options import HomeOption, settings_for
+from cli.options import HomeOption, KeyOption, settings_for
 
 app = typer.Typer(
     name="imo360",
@@ -184,6 +184,65 @@ def export(
     settings = settings_for(home)
     expect_current(settings)
     export_table(settings, table, format, output)
+
+
+@app.command(
+    "import", epilog="Example: imo360 import listings.csv --map listings.toml --provider my-crm"
+)
+def import_file(
+    file: Annotated[Path, typer.Argument(help="CSV, JSON lines or Parquet.")],
+    map: Annotated[Path, typer.Option(help="TOML: which column becomes which field.")],
+    provider: Annotated[str, typer.Option(help="providerIdentifier of every listing.")],
+    key: KeyOption,
+    url: Annotated[str, typer.Option(help="Address of the API.")] = "http://127.0.0.1:8360",
+    format: Annotated[
+        str | None, typer.Option(help="csv, jsonl or parquet; else the suffix says it.")
+    ] = None,
+    snapshot: Annotated[
+        bool, typer.Option("--snapshot", help="Withdraw what the file does not hold.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check only; take nothing.")] = False,
+) -> None:
+    """Post a file of listings; refused rows are told in FILE.refused.csv. Safe to run again."""
+    from cli.importing import ImportOrder, ImportStoppedError, run_import
+
+    order = ImportOrder(file, map, provider, format)
+    try:
+        is_whole = run_import(order, url, key, typer.echo, is_snapshot=snapshot, is_dry=dry_run)
+    except ImportStoppedError as stopped:
+        _say(f"imo360: {stopped}")
+        raise typer.Exit(1) from None
+    raise typer.Exit(0 if is_whole else 1)
+
+
+@app.command(epilog="Example: imo360 conformance --base http://127.0.0.1:8360")
+def conformance(
+    base: Annotated[str, typer.Option(help="Address of the API.")],
+    key: KeyOption,
+    provider: Annotated[
+        str | None, typer.Option(help="Provider to use, for a key that may not claim a new one.")
+    ] = None,
+    admin_email: Annotated[
+        str | None, typer.Option(help="An admin, for the checks that need several keys.")
+    ] = None,
+    admin_password: Annotated[
+        str | None, typer.Option(envvar="IMO360_ADMIN_PASSWORD", hidden=True)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
+) -> None:
+    """Check an integration API: does it do what the documents say? Deletes what it makes."""
+    from cli.conformance import check_api
+    from client.conformance.subject import Admin
+    from client.errors import UnreachableError
+
+    given = admin_email is not None and admin_password is not None
+    admin = Admin(admin_email or "", admin_password or "") if given else None
+    try:
+        is_conformant = check_api(base, key, provider, admin, typer.echo, is_json=json)
+    except UnreachableError as away:
+        _say(f"imo360: {away}")
+        raise typer.Exit(1) from None
+    raise typer.Exit(0 if is_conformant else 1)
 
 
 @app.command(epilog="Example: imo360 digests")

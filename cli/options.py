@@ -16,6 +16,10 @@ HomeOption = Annotated[
     typer.Option("--home", help="Folder that holds all state (IMO360_HOME; default data/var)."),
 ]
 
+KeyOption = Annotated[
+    str, typer.Option("--key", envvar="IMO360_KEY", help="API key; best given as IMO360_KEY.")
+]
+
 STDERR = Console(stderr=True, highlight=False)
 
 

@@ -19,6 +19,7 @@ MENDABLE = (
     ("flows.steps.replay", "ReplayBusyError"),
     ("flows.steps.replay", "ReplayStoppedError"),
     ("cli.wrong_use", "WrongUseError"),
+    ("client.errors", "ProblemError"),
 )
 """(module, error): a module that was not imported cannot have raised."""
 

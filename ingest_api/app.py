@@ -31,6 +31,7 @@ from ingest_api.routers import (
     estates,
     health,
     keys,
+    own,
     reference,
     sandbox,
     snapshots,
@@ -89,6 +90,7 @@ def create_app(
     # Taken as they are and put first: the router looks from the top, and an included router
     # matches a second time.
     app.router.routes[:0] = estates.router.routes
+    app.include_router(own.router)
     app.include_router(deletion.router)
     app.include_router(snapshots.router)
     app.include_router(sandbox.router)

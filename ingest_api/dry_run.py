@@ -16,8 +16,8 @@ import msgspec
 from ingest_api.accept import Outcome, Owners, Taken, judge_items
 from ingest_api.reading import read_listing
 from store.journal import Journal, Work
-from store.shapes.merge import PLATFORM_FIELDS
 from store.shapes.posts import Accepted, Sender
+from store.shapes.wire import PLATFORM_FIELDS
 
 LOG = logging.getLogger(__name__)
 

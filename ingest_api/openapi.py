@@ -29,7 +29,9 @@ from ingest_api.openapi_parts import KEY_SECURITY as SECURITY
 from ingest_api.openapi_parts import SCHEMAS as _SCHEMAS
 from ingest_api.openapi_parts import Operation as Operation
 from ingest_api.openapi_parts import problem_responses as problem_responses
+from ingest_api.openapi_reading import READING_TAGS, reading_schemas
 from ingest_api.problems import Problem
+from ingest_api.reading_answers import READING_ANSWERS
 from store.shapes.schemas import listing_schema
 from store.shapes.wire import (
     FIELDS,
@@ -58,6 +60,7 @@ ABOUT = (
 TAGS = {
     "listings": "Post listings, one or many; the same pair of providerIdentifier and externalId "
     "is always the same listing.",
+    **READING_TAGS,
     "snapshots": "Whole inventories: what a snapshot does not hold is withdrawn when it is closed.",
     "sandbox": "Your own place for trials: nothing of it reaches the market.",
     "people": "Admins log in with e-mail and password.",
@@ -195,13 +198,14 @@ def describe(app: FastAPI) -> Operation:
 
 
 def _schemas() -> Operation:
-    answers = (ListingAnswer, BulkAnswer, DryRunAnswer, DryRunBulk, Problem)
+    answers = (ListingAnswer, BulkAnswer, DryRunAnswer, DryRunBulk, Problem, *READING_ANSWERS)
     _, answered = msgspec.json.schema_components(answers, ref_template=_SCHEMAS + "{name}")
     return {
         "Listing": listing_schema(),
         "Bulk": _bulk(),
         **_reference_schemas(),
         **change_schemas(),
+        **reading_schemas(),
         **admin_schemas(),
         **answered,
     }

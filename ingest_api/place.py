@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Engine
 
 from ingest_api.accept import Counter, Owners, Reader
+from ingest_api.archive import Archive
 from ingest_api.desk import Desk
 from ingest_api.dry_run import Previewer, Rehearsal
 from ingest_api.reading import read_listing
@@ -26,6 +27,7 @@ class Place:
     counter: Counter
     rehearsal: Rehearsal
     synchroniser: Synchroniser
+    archive: Archive
 
     async def close(self) -> None:
         """Do what waits, then take no more."""
@@ -45,9 +47,11 @@ def open_place(
     opened.callback(journal.close)
     trial = open_journal(settings, clock, knows_keys=not is_sandbox)
     opened.callback(trial.close)
+    archive = Archive(settings, engine, is_sandbox=is_sandbox)
+    opened.callback(archive.close)
     desk = Desk(journal)
     brake = Brake(settings.snapshot_brake_pct, settings.snapshot_brake_listings)
     return Place(
         settings, desk, Counter(desk, owners, reader), Rehearsal(trial, owners, previewer),
-        Synchroniser(desk, engine, brake),
+        Synchroniser(desk, engine, brake), archive,
     )  # fmt: skip

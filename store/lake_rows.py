@@ -6,6 +6,7 @@ times as much on a thread that the serving process needs.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate, chain
 from typing import Any
 
@@ -13,6 +14,7 @@ import msgspec
 import pyarrow as pa
 
 from store.shapes.bodies import BodyCodec, EventRow
+from store.tables.columns import instant_text
 
 Row = Sequence[Any]
 Columns = dict[str, Sequence[Any]]
@@ -66,6 +68,11 @@ def event_table(rows: Sequence[EventRow]) -> pa.Table:
     return pa.concat_tables([_events(part) for part in _slices(rows)])
 
 
+def event_row(batch: pa.RecordBatch, index: int) -> EventRow:
+    """Return one row of EVENT_SCHEMA (with at least EventRow's columns) as the journal had it."""
+    return EventRow._make(_value(batch.column(name), index) for name in EventRow._fields)
+
+
 def refusal_table(names: Sequence[str], rows: Sequence[Row]) -> pa.Table:
     """Return ingest_refusals rows (of these columns, as the driver gives them)."""
     return pa.concat_tables([_refusals(names, part) for part in _slices(rows)])
@@ -117,6 +124,17 @@ def _array(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
 
 def _text(value: Any) -> str | bytes | None:
     return value if value is None or isinstance(value, str | bytes) else str(value)
+
+
+def _value(column: pa.Array, index: int) -> Any:
+    # Instants as numbers, because Arrow imports pandas to make one of them a datetime.
+    if column.type != INSTANT:
+        return column[index].as_py()
+    since = column.cast(pa.int64())[index].as_py()
+    return instant_text(EPOCH + timedelta(microseconds=since))
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _lists(values: Sequence[Sequence[str] | None]) -> pa.Array:

@@ -6,6 +6,7 @@ catalogued files only. It leaves the meaning of a row to `flows.steps.normalise`
 """
 
 import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,9 +21,9 @@ from sqlalchemy.engine import Connection, Engine
 
 from store.database import driver_sql, open_journal_database, reading, writing
 from store.home import Home, locked, sync_folder, write_durably
-from store.lake_rows import EVENT_SCHEMA, event_table, refusal_table
+from store.lake_rows import EVENT_SCHEMA, event_row, event_table, refusal_table
 from store.settings import Settings
-from store.shapes.bodies import BodyCodec
+from store.shapes.bodies import BodyCodec, EventRow
 from store.tables.journal import (
     ingest_batches,
     ingest_counters,
@@ -32,6 +33,9 @@ from store.tables.journal import (
 
 MOST_ROWS = 50_000
 """Most rows of one sealed file."""
+
+FIND_ROWS = 1_000
+"""Rows decoded at a time on the way to a single one."""
 
 COMPACT_FILES = 32
 """So many small neighbours are rewritten into one file."""
@@ -196,6 +200,51 @@ class RawLake:
         table = pa.concat_tables(parts) if parts else pa.schema(wanted).empty_table()
         _expect_contiguous(table, after)
         return table
+
+    def find(self, offset: int) -> EventRow | None:
+        """Return one event as the journal had it; None when no catalogued file holds it.
+
+        Raises LakeDamagedError like `read`.
+        """
+        try:
+            return self._find(offset)
+        except LakeFileMissingError:
+            return self._find(offset)
+
+    def event_ids(self, offsets: Sequence[int]) -> dict[int, str]:
+        """Return the ids of these events by their offsets, without those no file holds.
+
+        Raises LakeDamagedError like `read`.
+        """
+        try:
+            return self._event_ids(sorted(offsets))
+        except LakeFileMissingError:
+            return self._event_ids(sorted(offsets))
+
+    def _find(self, offset: int) -> EventRow | None:
+        file = next(iter(self.files(offset - 1)), None)
+        if file is None or file.first_offset > offset:
+            return None
+        left = offset - file.first_offset
+        # In pieces: all columns of a whole file would be a hundred megabytes.
+        content = pq.ParquetFile(pa.BufferReader(_content(file)))
+        for part in content.iter_batches(batch_size=FIND_ROWS, columns=list(EventRow._fields)):
+            if left < part.num_rows:
+                return event_row(part, left)
+            left -= part.num_rows
+        raise LakeDamagedError(f"lake file {file.path.name} does not hold offset {offset}")
+
+    def _event_ids(self, offsets: Sequence[int]) -> dict[int, str]:
+        found: dict[int, str] = {}
+        for file in self.files(offsets[0] - 1) if offsets else ():
+            start = bisect_left(offsets, file.first_offset)
+            wanted = offsets[start : bisect_right(offsets, file.last_offset)]
+            if wanted:
+                # Not read_table, which imports pandas: the serving process does without.
+                content = pq.ParquetFile(pa.BufferReader(_content(file)))
+                ids = content.read(columns=["event_id"]).column("event_id")
+                found |= {each: ids[each - file.first_offset].as_py() for each in wanted}
+        return found
 
     def verify(self) -> list[LakeFile]:
         """Check every catalogued file against its checksum; return them.

@@ -29,7 +29,7 @@ from store.shapes.posts import (
     Sender,
     Verdict,
 )
-from store.shapes.vocabulary import Status
+from store.shapes.vocabulary import Status, is_legal_move
 from store.shapes.wire import REQUIRED_ON_CREATE
 from store.tables.columns import instant_text, parse_instant
 from store.turn_notes import TurnNotes
@@ -313,8 +313,11 @@ class Turn:
         if merged.is_stale:
             return self._leave(sender, post, known, is_stale=True)
         document = merged.document
-        if post.deletion is not None and "deletedAt" not in before:
-            document |= {"deletedAt": self.now_text, "deletionReason": post.deletion}
+        if post.deletion is not None:
+            document |= {"deletedAt": before.get("deletedAt", self.now_text),
+                         "deletionReason": post.deletion}  # fmt: skip
+        elif not is_revived and not is_legal_move(known.status, document["status"]):
+            return Rejected("illegal_move", ("status",))
         if document == before:
             return self._leave(sender, post, known)
         became_true = effective_at(before, document, patch, self.now_text)

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from store.shapes.posts import Post, post_of
+from store.shapes.posts import Post, deletion_of, post_of
 
 FLAT: dict[str, Any] = {
     "title": "Apartament 3 camere, zona Herastrau",
@@ -31,3 +31,8 @@ def as_post(fields: dict[str, Any]) -> Post:
     return post_of(
         fields["providerIdentifier"], fields["externalId"], fields, json.dumps(fields).encode()
     )
+
+
+def deletion(external_id: str, reason: str = "withdrawn", provider: str = "my-crm") -> Post:
+    """Return what deletes a listing."""
+    return deletion_of(provider, external_id, reason, None)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from analytics.edition import Edition
 from analytics.history import spells
-from analytics.listings import describe, mark_leads
+from analytics.listings import mark_leads
 from analytics.places import locate
 from analytics.pricing import zone_figures, zone_months
+from analytics.quality import QUALITY_COLUMNS, judge
 from analytics.scoring import score_listings
 from analytics.valuation import value_listings
 from flows.steps.batch import (
@@ -25,9 +25,12 @@ from flows.steps.batch import (
     Batch,
 )
 from flows.steps.collapse import Collapsed, collapse
+from flows.steps.described import described, tombstones, unjudged
 from flows.steps.normalise import Normalised, normalise
+from flows.steps.parties import Parties, fold_parties
 from flows.steps.resident import (
     Resident,
+    as_market,
     index_zones,
     load_edition,
     made_with,
@@ -48,13 +51,15 @@ class MarketRows:
     """Rows of the published tables to replace.
 
     is_whole: every row is new (another edition, other zones), so old rows go; else only the rows
-    of the listings given and of `touched_zones` do. judged: ids that were valued and scored; a
-    listing that left the market has no score any more.
+    of the listings given and of `touched_zones` do. judged: ids that were looked at; one that
+    left the market has no score any more, a deleted one is in none of these rows. tombstones:
+    deleted listings as they would read, kept for the past of their zones.
     """
 
     is_whole: bool
     judged: pl.Series
     listings: pl.DataFrame
+    tombstones: pl.DataFrame
     valuations: pl.DataFrame
     scores: pl.DataFrame
     zones: pl.DataFrame
@@ -70,6 +75,7 @@ class Advance:
     batch: Batch
     normalised: Normalised
     collapsed: Collapsed
+    parties: Parties
     places: pl.DataFrame
     images: pl.DataFrame
     image_listings: pl.Series
@@ -94,6 +100,7 @@ def load(before: Resident, batch: Batch, objects: ObjectStore) -> Advance:
     known = _with_facts(before, zones, rates, editions, objects)
     normalised = normalise(batch.events, known.rates)
     collapsed = collapse(normalised.versions, known.listings)
+    parties = _parties(normalised, known)
     verdicts = _verdicts(batch, known.verdicts)
     image_listings = _image_listings(collapsed, verdicts, known.images)
     images = _images(image_listings, normalised, verdicts, known, collapsed)
@@ -107,6 +114,9 @@ def load(before: Resident, batch: Batch, objects: ObjectStore) -> Advance:
         verdicts=replace_rows(known.verdicts, verdicts, "url"),
         price_history=pl.concat([known.price_history, collapsed.price_history]),
         status_history=pl.concat([known.status_history, collapsed.status_history]),
+        agencies=replace_rows(known.agencies, parties.agencies, "identifier"),
+        agents=replace_rows(known.agents, parties.agents, "identifier"),
+        agent_contacts=parties.contacts,
     )
     after = replace(after, spells=_spells(after, collapsed.status_history))
     return Advance(
@@ -114,6 +124,7 @@ def load(before: Resident, batch: Batch, objects: ObjectStore) -> Advance:
         batch=batch,
         normalised=normalised,
         collapsed=collapsed,
+        parties=parties,
         places=places,
         images=images,
         image_listings=image_listings,
@@ -132,9 +143,9 @@ def with_market(step: Advance) -> Advance:
     if after.edition is None:
         return step
     rows = _market(after, step.image_listings)
-    unnumbered = rows.listings.with_columns(pl.lit(0, pl.Int64).alias("publication"))
+    changed = as_market(pl.concat([rows.listings, rows.tombstones]))
     kept = after.market.clear() if rows.is_whole else after.market
-    return replace(step, market=rows, after=replace(after, market=replace_rows(kept, unnumbered)))
+    return replace(step, market=rows, after=replace(after, market=replace_rows(kept, changed)))
 
 
 def _zones(batch: Batch, objects: ObjectStore) -> pl.DataFrame | None:
@@ -245,6 +256,18 @@ def _images(
     return conform(rows, tables.core_listing_images).sort("listing_id", "position")
 
 
+def _parties(normalised: Normalised, known: Resident) -> Parties:
+    return fold_parties(
+        normalised.agencies,
+        normalised.agents,
+        normalised.versions,
+        known.agencies,
+        known.agents,
+        known.listings,
+        known.agent_contacts,
+    )
+
+
 def _places(
     known: Resident, listings: pl.DataFrame, touched: pl.DataFrame, is_everything: bool
 ) -> pl.DataFrame:
@@ -274,19 +297,23 @@ def _market(after: Resident, touched: pl.Series) -> MarketRows:
     assert edition is not None
     is_whole = after.progress.edition != edition.number
     ids = after.listings["id"] if is_whole else touched
-    market = _described(after, edition, ids)
+    market = described(after.listings, after.places, after.zones, after.images, edition, ids)
     kept = after.market.clear() if is_whole else after.market.drop("publication")
     whole = replace_rows(kept.select(market.columns), market)
     market = _with_leads(whole, market, kept)
     whole = replace_rows(whole, market)
     zones = None if is_whole else _touched_zones(market, kept)
-    priced = market.join(ids.to_frame("id"), on="id", how="semi").sort("id")
+    core = after.listings.join(market.select("id"), on="id", how="semi")
+    gone = tombstones(core)
+    shown = market.join(gone, on="id", how="anti").sort("id")
+    priced = shown.join(ids.to_frame("id"), on="id", how="semi").sort("id")
     valuations = value_listings(edition, priced)
     facts = (whole.sort("id"), after.spells, after.price_history, after.zones, edition, zones)
     return MarketRows(
         is_whole=is_whole,
-        judged=priced["id"],
-        listings=market.sort("id"),
+        judged=ids,
+        listings=_with_quality(shown, kept, judge(core, priced, valuations)),
+        tombstones=unjudged(market.join(gone, on="id", how="semi")),
         valuations=valuations,
         scores=score_listings(edition, priced, valuations),
         zones=zone_figures(*facts),
@@ -295,24 +322,10 @@ def _market(after: Resident, touched: pl.Series) -> MarketRows:
     )
 
 
-def _described(after: Resident, edition: Edition, ids: pl.Series) -> pl.DataFrame:
-    key = ids.to_frame("id")
-    return describe(
-        _points_checked(after.listings.join(key, on="id", how="semi"), after.places),
-        after.places.join(key, on="id", how="semi"),
-        after.zones,
-        after.images.join(key, left_on="listing_id", right_on="id", how="semi"),
-        edition,
-    )
-
-
-def _points_checked(listings: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
-    """Null the points that lie in no zone: swapped or foreign coordinates teach nothing."""
-    exact = places.filter(pl.col("precision") == "exact")["id"].implode()
-    return listings.with_columns(
-        pl.when(pl.col("id").is_in(exact)).then(pl.col(name)).alias(name)
-        for name in ("latitude", "longitude")
-    )
+def _with_quality(shown: pl.DataFrame, before: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
+    """Add the quality of what was judged now, and as stored of what only shares a home with it."""
+    known = replace_rows(before.select("id", *QUALITY_COLUMNS), judged)
+    return shown.join(known, on="id", how="left", validate="1:1", maintain_order="left")
 
 
 def _with_leads(whole: pl.DataFrame, market: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:

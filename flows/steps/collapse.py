@@ -66,9 +66,13 @@ def _changes() -> list[pl.Expr]:
     return [
         is_first.alias("is_first"),
         (
-            is_first
-            | (pl.col("price").ne_missing(_before("price")))
-            | (pl.col("currency") != _before("currency"))
+            (
+                is_first
+                | (pl.col("price").ne_missing(_before("price")))
+                | (pl.col("currency") != _before("currency"))
+            )
+            # A deletion with a price that cannot be asks nothing: the last ask stands.
+            & (pl.col("price").is_not_null() | pl.col("deleted_at").is_null())
         ).alias("is_price_change"),
         (is_first | (pl.col("status") != _before("status"))).alias("is_status_change"),
         change.alias("change_pct"),

@@ -2,16 +2,17 @@
 
 One vectorised pass over a batch. A bad row is not an exception: it becomes a refusal with its
 rule, either of the whole row (`refused`) or of one value (`blanked`). Order and identity are the
-register's; places, figures and history belong to later steps.
+register's; places, figures and history belong to later steps, agencies and agents to `parties`.
 """
 
+import hashlib
 from dataclasses import dataclass
 
 import phonenumbers
 import polars as pl
 
 from analytics.units import unit_id
-from store.frames import conform, empty_frame
+from store.frames import conform
 from store.shapes.wire import FIELDS, Field, Kind
 from store.tables import warehouse as tables
 
@@ -75,7 +76,10 @@ YEARS_AHEAD = 6
 
 @dataclass(frozen=True)
 class Rule:
-    """A named check: rows where `is_bad` holds are refused whole, or lose the named columns."""
+    """A named check: rows where `is_bad` holds are refused whole, or lose the named columns.
+
+    A deletion is never refused, or what it deletes would stay on the market: it loses its price.
+    """
 
     code: str
     column: str
@@ -84,8 +88,9 @@ class Rule:
     is_bad: pl.Expr
 
     @property
-    def severity(self) -> str:
-        return "blanked" if self.blanks else "refused"
+    def severity(self) -> pl.Expr:
+        blanks = pl.col("deleted_at").is_not_null() | bool(self.blanks)
+        return pl.when(blanks).then(pl.lit("blanked")).otherwise(pl.lit("refused"))
 
 
 def _outside(column: str, bounds: tuple[float, float]) -> pl.Expr:
@@ -119,12 +124,20 @@ RULES: tuple[Rule, ...] = (
 )  # fmt: skip
 
 
+NAMED = (
+    "identifier", "provider_identifier", "event_offset", "name", "phone", "email",
+    "agency_identifier", "former_identifier",
+)  # fmt: skip
+"""What an event says of an agency or agent it names."""
+
+
 @dataclass(frozen=True)
 class Normalised:
     """One batch, ready to load.
 
     versions: core_listing_versions rows plus `unit_id`. images: listing_id, revision, position,
-    url. agencies, agents, providers, refusals: rows of their tables.
+    url. agencies, agents: NAMED columns, one row per event that names one. providers, refusals:
+    rows of their tables.
     """
 
     versions: pl.DataFrame
@@ -144,12 +157,18 @@ def normalise(events: pl.DataFrame, rates: pl.DataFrame) -> Normalised:
     read = changed.pipe(_read_documents).pipe(_with_rates, rates)
     phones = _phones(read)
     refusals = pl.concat([_refusals(read), _phone_refusals(read, phones)])
-    kept = read.pipe(_blank).pipe(_refuse).pipe(_derive)
+    kept = (
+        read.pipe(_with_blanked_codes, refusals)
+        .pipe(_blank)
+        .pipe(_refuse)
+        .pipe(_with_contacts, phones)
+        .pipe(_derive)
+    )
     return Normalised(
         versions=conform_versions(kept),
         images=_images(kept),
-        agencies=_parties(kept, "agency", phones),
-        agents=_parties(kept, "agent", phones),
+        agencies=_named(kept, "agency"),
+        agents=_named(kept, "agent"),
         providers=_providers(events),
         refusals=conform(refusals, tables.core_refusals).sort("event_offset", "rule_code"),
     )
@@ -225,7 +244,7 @@ def _refused_by(rule: Rule, read: pl.DataFrame) -> pl.DataFrame:
         *_refusal_keys(),
         pl.lit(rule.code).alias("rule_code"),
         pl.lit(rule.column).alias("column_name"),
-        pl.lit(rule.severity).alias("severity"),
+        rule.severity.alias("severity"),
         pl.lit(rule.message).alias("message"),
     )
 
@@ -236,19 +255,43 @@ def _refusal_keys() -> list[pl.Expr]:
         pl.col("id").alias("listing_id"),
         pl.col("provider_identifier"),
         pl.col("external_id"),
+        pl.col("revision"),
     ]
 
 
+def _with_blanked_codes(read: pl.DataFrame, refusals: pl.DataFrame) -> pl.DataFrame:
+    """Add blanked_codes: the rules that took something from this revision, and is_refused."""
+    told = (
+        refusals.sort("event_offset", "rule_code")
+        .group_by("event_offset")
+        .agg(
+            pl.col("rule_code").filter(pl.col("severity") == "blanked").alias("codes"),
+            (pl.col("severity") == "refused").any().alias("is_refused"),
+        )
+        .select(
+            "event_offset",
+            "is_refused",
+            # Codes are ours: nothing in them needs escaping.
+            pl.when(pl.col("codes").list.len() > 0)
+            .then(pl.format('["{}"]', pl.col("codes").list.join('","')))
+            .alias("blanked_codes"),
+        )
+    )
+    return read.join(
+        told, on="event_offset", how="left", validate="1:1", maintain_order="left"
+    ).with_columns(pl.col("is_refused").fill_null(False))
+
+
 def _refuse(read: pl.DataFrame) -> pl.DataFrame:
-    bad = pl.any_horizontal(r.is_bad.fill_null(False) for r in RULES if not r.blanks)
-    return read.filter(~bad)
+    return read.filter(~pl.col("is_refused"))
 
 
 def _blank(read: pl.DataFrame) -> pl.DataFrame:
     """Null the values that rules blank; every rule sees the row as posted."""
     bad_for: dict[str, list[pl.Expr]] = {}
     for rule in RULES:
-        for column in rule.blanks:
+        # What is refused whole is dropped anyway; a deletion stays, without its price.
+        for column in rule.blanks or ("price", "price_eur"):
             bad_for.setdefault(column, []).append(rule.is_bad.fill_null(False))
     return read.with_columns(
         pl.when(pl.any_horizontal(bad)).then(None).otherwise(pl.col(column)).alias(column)
@@ -266,7 +309,30 @@ def _derive(read: pl.DataFrame) -> pl.DataFrame:
         _party_identifier("agency"),
         _party_identifier("agent"),
         pl.col("image_urls").list.len().fill_null(0).cast(pl.Int64).alias("image_count"),
+        pl.Series(
+            "images_sha256", [_checksum(urls) for urls in read["image_urls"].to_list()], pl.String
+        ),
     )
+
+
+def _checksum(urls: list[str] | None) -> str | None:
+    # Polars' own hashes may differ in another release of it.
+    return hashlib.sha256("\n".join(urls).encode()).hexdigest() if urls else None
+
+
+def _with_contacts(read: pl.DataFrame, phones: pl.DataFrame) -> pl.DataFrame:
+    """Add phone (E.164) and e-mail of agency and agent."""
+    for party in ("agency", "agent"):
+        known = phones.select("posted", pl.col("phone").alias(f"{party}_phone"))
+        fields = pl.col(party).struct
+        read = (
+            read.with_columns(
+                fields.field("phone").alias("posted"), fields.field("email").alias(f"{party}_email")
+            )
+            .join(known, on="posted", how="left", validate="m:1", maintain_order="left")
+            .drop("posted")
+        )
+    return read
 
 
 def _party_identifier(party: str) -> pl.Expr:
@@ -322,21 +388,20 @@ def _phone_refusals(read: pl.DataFrame, phones: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(found)
 
 
-def _parties(kept: pl.DataFrame, party: str, phones: pl.DataFrame) -> pl.DataFrame:
-    """Return one row per agency (agent), the newest event's contact winning."""
-    table = tables.core_agencies if party == "agency" else tables.core_agents
-    named = kept.filter(pl.col(party).struct.field("name").is_not_null())
-    if named.is_empty():
-        return empty_frame(table)
-    rows = named.select(
+def _named(kept: pl.DataFrame, party: str) -> pl.DataFrame:
+    """Return NAMED columns, one row per event that names an agency (agent), in offset order."""
+    fields = pl.col(party).struct
+    former = fields.field("formerName")
+    return kept.filter(fields.field("name").is_not_null()).select(
         pl.col(f"{party}_identifier").alias("identifier"),
-        "provider_identifier", "event_offset", "agency_identifier",
-        *(pl.col(party).struct.field(name) for name in ("name", "email")),
-        pl.col(party).struct.field("formerName").alias("former_name"),
-        pl.col(party).struct.field("phone").alias("posted"),
-    ).join(phones, on="posted", how="left", validate="m:1")  # fmt: skip
-    newest = rows.sort("identifier", "event_offset").unique("identifier", keep="last")
-    return conform(newest, table).sort("identifier")
+        "provider_identifier",
+        "event_offset",
+        fields.field("name").alias("name"),
+        pl.col(f"{party}_phone").alias("phone"),
+        pl.col(f"{party}_email").alias("email"),
+        "agency_identifier",
+        pl.concat_str("provider_identifier", pl.lit(":"), former).alias("former_identifier"),
+    )
 
 
 def _providers(events: pl.DataFrame) -> pl.DataFrame:

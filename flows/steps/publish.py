@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from flows.steps.advance import Advance, MarketRows
 from flows.steps.check import Check
+from flows.steps.parties import Parties
 from flows.steps.resident import Resident
 from store.frames import conform, delete_keys, empty_frame, insert_missing, upsert
 from store.tables import warehouse as tables
@@ -55,6 +56,7 @@ def publish(
     run = _run_row(step, checks, after, run_id, started, now)
     with fenced(engine, lease) as connection:
         _write_core(connection, step)
+        _write_batch(connection, step, started, now)
         if market is not None:
             _write_market(connection, market, after.publication)
             upsert(connection, tables.market_runs, run)
@@ -75,13 +77,13 @@ def publish(
 def _write_core(connection: Connection, step: Advance) -> None:
     rows, history = step.normalised, step.collapsed
     _write_providers(connection, rows.providers)
-    upsert(connection, tables.core_agencies, rows.agencies, newer="event_offset")
-    upsert(connection, tables.core_agents, rows.agents, newer="event_offset")
+    _write_parties(connection, step.parties)
     insert_missing(connection, tables.core_listing_versions, rows.versions)
     upsert(connection, tables.core_listings, history.listings, newer="revision")
     insert_missing(connection, tables.core_price_history, history.price_history)
     insert_missing(connection, tables.core_status_history, history.status_history)
     insert_missing(connection, tables.core_refusals, rows.refusals)
+    insert_missing(connection, tables.core_refusals, step.parties.warnings)
     upsert(connection, tables.core_listing_places, step.places)
     upsert(connection, tables.core_image_verdicts, step.verdicts)
     delete_keys(connection, tables.core_listing_images, "listing_id", step.image_listings.to_list())
@@ -91,6 +93,23 @@ def _write_core(connection: Connection, step: Advance) -> None:
     if step.zones is not None:
         connection.execute(sa.delete(tables.core_zones))
         upsert(connection, tables.core_zones, step.zones)
+
+
+def _write_batch(connection: Connection, step: Advance, started: datetime, now: datetime) -> None:
+    """Say when these events were loaded first: a replay has the rows of those before it."""
+    table, last = tables.core_batches, step.batch.last_offset
+    known = connection.execute(sa.select(sa.func.max(table.c.last_offset))).scalar() or 0
+    if last > known:
+        first = max(known, step.before.watermark) + 1
+        row = {"first_offset": first, "last_offset": last, "taken_at": started, "loaded_at": now}
+        connection.execute(sa.insert(table).values(row))
+
+
+def _write_parties(connection: Connection, parties: Parties) -> None:
+    upsert(connection, tables.core_agencies, parties.agencies, newer="event_offset")
+    upsert(connection, tables.core_agents, parties.agents, newer="event_offset")
+    insert_missing(connection, tables.core_agency_versions, parties.agency_versions)
+    insert_missing(connection, tables.core_agent_versions, parties.agent_versions)
 
 
 def _write_providers(connection: Connection, seen: pl.DataFrame) -> None:
@@ -116,8 +135,9 @@ def _write_market(connection: Connection, rows: MarketRows, publication: int) ->
     for table, frame in by_listing:
         if rows.is_whole:
             connection.execute(sa.delete(table))
-        elif table is tables.market_scores:
-            delete_keys(connection, table, "id", rows.judged.to_list())
+        else:
+            gone = rows.judged if table is tables.market_scores else rows.tombstones["id"]
+            delete_keys(connection, table, "id", gone.to_list())
         upsert(connection, table, _numbered(frame, publication))
     for table, frame in by_zone:
         if rows.is_whole:

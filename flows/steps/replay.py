@@ -1,6 +1,7 @@
 """Replay: builds the warehouse anew from the lake beside the current one, then swaps the pointer.
 
-Readers never notice. Vintages and runs are history, so market_runs is carried over.
+Readers never notice. When events were loaded and published is history, so core_batches and
+market_runs are carried over.
 """
 
 import re
@@ -23,7 +24,7 @@ from store.objects import open_objects
 from store.raw_lake import RawLake
 from store.schema import migrate_warehouse
 from store.settings import Settings
-from store.tables.warehouse import market_runs
+from store.tables.warehouse import core_batches, market_runs
 from store.warehouse import (
     Lease,
     Progress,
@@ -111,12 +112,14 @@ def _load_all(
 
 
 def _carry_history(old: Engine, new: Engine) -> None:
-    """Take over what is history: the runs, and the number of the newest publication."""
+    """Take over what is history: runs, times of loading, the number of the newest publication."""
+    history = (market_runs, core_batches)
     with reading(old) as connection:
-        runs = read_frame(connection, market_runs)
+        frames = [read_frame(connection, table) for table in history]
         publication = read_progress(connection).publication
     with writing(new) as connection:
-        insert_missing(connection, market_runs, runs)
+        for table, frame in zip(history, frames, strict=True):
+            insert_missing(connection, table, frame)
         set_progress(connection, Progress(publication=publication))
 
 

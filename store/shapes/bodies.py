@@ -57,6 +57,13 @@ class EventRow(NamedTuple):
     document: bytes
 
 
+class EventName(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The first two of EventRow's fields; whoever reads only these passes over the rest."""
+
+    event_offset: int
+    event_id: str
+
+
 class BodyCodec:
     """Packs and unpacks bodies. One per thread: its compressor keeps state."""
 
@@ -68,6 +75,7 @@ class BodyCodec:
         self._decompress = zstandard.ZstdDecompressor(dict_data=_DICTIONARY).decompress
         self._encode_rows = msgspec.msgpack.Encoder().encode
         self._decode_rows = msgspec.msgpack.Decoder(list[EventRow]).decode
+        self._decode_names = msgspec.msgpack.Decoder(list[EventName]).decode
 
     def pack(self, content: bytes) -> bytes:
         """Return the frame of a document or of a refused body."""
@@ -84,6 +92,10 @@ class BodyCodec:
     def unpack_events(self, body: bytes) -> list[EventRow]:
         """Return the events of a commit. Raises ValueError like `unpack`."""
         return self._decode_rows(self._decompress(_content(body, _EVENTS)))
+
+    def unpack_event_names(self, body: bytes) -> list[EventName]:
+        """Return offsets and ids of a commit's events. Raises ValueError like `unpack`."""
+        return self._decode_names(self._decompress(_content(body, _EVENTS)))
 
 
 def _content(body: bytes, layout: bytes) -> bytes:

@@ -44,6 +44,8 @@ VIOLATION_CODES: dict[str, str] = {
     "in_the_past": "The instant has passed already.",
     "unknown_field": "The member is none of the document's (documents of keys only).",
     "illegal_move": "The status cannot follow the stored one: see its `moves`.",
+    "unknown_parameter": "The call takes no query parameter of this name.",
+    "repeated_parameter": "The query parameter was sent more than once.",
     "provider_not_owned": "The provider identifier belongs to another partner.",
 }
 """Codes of violations and what they mean; the reference document lists them."""

@@ -41,9 +41,6 @@ def merge(document: Document | None, patch: Document) -> Merged:
     return Merged(after, is_changed=_content(after) != _content(document), is_stale=False)
 
 
-PLATFORM_FIELDS = ("statusSince", "deletedAt", "deletionReason")
-"""Members of a document that no partner posted; no part of what is read back as the listing."""
-
 DELETION = ("deletedAt", "deletionReason")
 """Platform fields of a deleted listing's document."""
 

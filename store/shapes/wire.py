@@ -149,7 +149,7 @@ def _party(name: str, table: str, about: str, example: dict[str, str]) -> Field:
             Field(name="email", kind=Kind.TEXT, lands=(f"{table}.email",),
                   description="E-mail address.", example="office@example.com", max_length=254,
                   may_be_blank=True),
-            Field(name="formerName", kind=Kind.TEXT, lands=(f"{table}.former_name",),
+            Field(name="formerName", kind=Kind.TEXT, lands=(f"{table}.former_identifier",),
                   description="The name it had before: row and history go on under the new name.",
                   example=f"{example['name']} Vechi", max_length=200, since="1.1"),
         ),

@@ -35,6 +35,11 @@ def parse_instant(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
 
 
+def text_of(stored: str | datetime) -> str:
+    """Write an instant as the driver gives it: text on SQLite, an instant on PostgreSQL."""
+    return stored if isinstance(stored, str) else instant_text(stored)
+
+
 class Instant(TypeDecorator[datetime]):
     """A UTC instant: fixed-width ISO text on SQLite, timestamptz on PostgreSQL."""
 

@@ -78,6 +78,12 @@ def _listing_columns() -> list[sa.Column[Any]]:
         integer("image_count", "pictures the partner named", nullable=False),
         instant("deleted_at", "when the partner deleted it; null while it is there"),
         text("deletion_reason", "the partner's reason: withdrawn, sold, rented or expired"),
+        text("agency_phone", "the agency's phone in this listing, E.164"),
+        text("agency_email", "the agency's e-mail in this listing, as posted"),
+        text("agent_phone", "the agent's phone in this listing, E.164"),
+        text("agent_email", "the agent's e-mail in this listing, as posted"),
+        text("images_sha256", "checksum of the picture addresses in their order; null for none"),
+        text("blanked_codes", "JSON array of the rules that took a value away; null for none"),
     ]
 
 
@@ -98,7 +104,7 @@ core_agencies = sa.Table(
     text("name", "name as posted", nullable=False),
     text("phone", "E.164; null when absent or unreadable"),
     text("email", "as posted"),
-    text("former_name", "name it had before, as posted"),
+    text("former_identifier", "the name before, provider:name, as the partner said"),
     integer("event_offset", "event that last wrote this row", nullable=False),
     comment="Agencies made from payloads. Grain: provider and name. Writer: load. "
     "Nuance: two agencies of one name at one provider are one row, the newest contact wins.",
@@ -112,10 +118,44 @@ core_agents = sa.Table(
     text("name", "name as posted", nullable=False),
     text("phone", "E.164; null when absent or unreadable"),
     text("email", "as posted"),
-    text("former_name", "name it had before, as posted"),
     text("agency_identifier", "agency of the listing that last named the agent"),
+    text("former_identifier", "the name before, provider:name, as the partner said"),
+    text(
+        "other_contacts",
+        "JSON array of further phones and e-mails that listings name now; null for none",
+    ),
     integer("event_offset", "event that last wrote this row", nullable=False),
-    comment="Agents made from payloads. Grain: provider and name. Writer: load.",
+    comment="Agents made from payloads. Grain: provider and name. Writer: load. Nuance: two "
+    "agents of one name at one provider are one row; the newest contact stands in front.",
+)
+
+
+def _contact_columns() -> list[sa.Column[Any]]:
+    return [
+        text("identifier", "provider:name", primary_key=True),
+        integer("event_offset", "event that changed it", primary_key=True, autoincrement=False),
+        text("name", "name as posted", nullable=False),
+        text("phone", "E.164; null when absent or unreadable"),
+        text("email", "as posted"),
+    ]
+
+
+core_agency_versions = sa.Table(
+    "core_agency_versions",
+    WAREHOUSE,
+    *_contact_columns(),
+    comment="What agencies were called and how they were reached. Grain: agency and event that "
+    "changed it. Writer: load.",
+)
+
+core_agent_versions = sa.Table(
+    "core_agent_versions",
+    WAREHOUSE,
+    *_contact_columns(),
+    text("agency_identifier", "agency of the listing that named the agent"),
+    comment="How agents were reached and for whom they worked. Grain: agent and event that "
+    "changed it. Writer: load. Nuance: listings that name one agent with two contacts in turn "
+    "make a row at each turn.",
 )
 
 core_listings = sa.Table(
@@ -136,8 +176,10 @@ core_listings = sa.Table(
     integer("price_cuts", "number of price cuts in this spell", nullable=False),
     instant("last_cut_at", "effective time of the newest price cut in this spell"),
     number("last_cut_pct", "size of the newest cut, % of the price before, positive"),
+    sa.Index(None, "unit_id"),
     comment="Current state. Grain: listing. Key: id. Writer: load. "
-    "Nuance: the newest revision wins, whatever the clocks say.",
+    "Nuance: the newest revision wins, whatever the clocks say; a deleted listing stays, with "
+    "deleted_at.",
 )
 
 core_listing_versions = sa.Table(
@@ -242,9 +284,16 @@ core_refusals = sa.Table(
     text("provider_identifier", "provider", nullable=False),
     text("external_id", "the partner's reference", nullable=False),
     text("column_name", "column the rule looked at", nullable=False),
-    text("severity", "refused: the row is not loaded; blanked: only the value", nullable=False),
+    text(
+        "severity",
+        "refused: the row is not loaded; blanked: only the value; warned: loaded as it is",
+        nullable=False,
+    ),
     text("message", "what was expected", nullable=False),
-    comment="Rows and values that normalise refused. Grain: event and rule. Writer: load.",
+    integer("revision", "revision that the event made; null in rows older than this column"),
+    sa.Index(None, "listing_id"),
+    comment="Rows and values that normalise refused or doubts. Grain: event and rule. "
+    "Writer: load.",
 )
 
 core_zones = sa.Table(
@@ -302,6 +351,17 @@ core_progress = sa.Table(
     integer("edition", "edition applied; 0 before the first", nullable=False),
     comment="How far load and publish are. Grain: name. Writer: load. Nuance: moves in the "
     "transaction that moves the rows.",
+)
+
+core_batches = sa.Table(
+    "core_batches",
+    WAREHOUSE,
+    integer("last_offset", "last lake offset of the batch", primary_key=True, autoincrement=False),
+    integer("first_offset", "first lake offset of the batch", nullable=False),
+    instant("taken_at", "when a cycle took it from the lake", nullable=False, volatile=True),
+    instant("loaded_at", "when its rows were committed", nullable=False, volatile=True),
+    comment="When events were first loaded. Grain: batch of contiguous offsets. Writer: load. "
+    "History: carried over by a replay, never recomputed.",
 )
 
 core_lease = sa.Table(
@@ -388,8 +448,11 @@ market_listings = sa.Table(
     integer("images_stored", "pictures stored", nullable=False),
     text("images_state", "none, pending, stored, partial or failed", nullable=False),
     text("cover_sha256", "checksum of the first stored picture's original"),
+    number("quality_score", "data quality 0-100; null in rows older than this column"),
+    text("quality_reasons", "JSON array of codes: what keeps it from 100"),
     *_stamp(),
-    comment="Listings as analysts see them. Grain: listing. Writer: publish.",
+    comment="Listings as analysts see them. Grain: listing. Writer: publish. "
+    "Nuance: without deleted ones.",
 )
 
 market_valuations = sa.Table(
@@ -548,6 +611,7 @@ market_runs = sa.Table(
     number("delay_p95_ms", "95th percentile", volatile=True),
     number("delay_max_ms", "largest", volatile=True),
     text("checks", "JSON: severity and outcome of each check", nullable=False),
+    sa.Index(None, "watermark"),
     comment="Publications. Grain: publication. Writer: publish. History: never recomputed.",
 )
 

@@ -8,6 +8,7 @@ import pytest
 
 from analytics import edition as editions
 from analytics import listings
+from analytics.quality import QUALITY_COLUMNS
 from store.tables.warehouse import market_listings
 from tests.analytics import planted
 from tests.analytics.conftest import describe, make_edition
@@ -18,8 +19,9 @@ def described(*rows: dict[str, Any]) -> pl.DataFrame:
     return describe(market, make_edition(market))
 
 
-def test_columns_are_those_of_the_table_without_its_publication() -> None:
-    wanted = [column.name for column in market_listings.columns if column.name != "publication"]
+def test_columns_are_those_of_the_table_without_its_publication_and_quality() -> None:
+    later = {"publication", *QUALITY_COLUMNS}
+    wanted = [column.name for column in market_listings.columns if column.name not in later]
     assert described({}).columns == wanted
 
 

@@ -107,23 +107,44 @@ def test_every_rule_has_a_code_of_its_own() -> None:
     assert len(set(codes)) == len(codes)
 
 
-def test_agencies_and_agents_are_named_by_provider_and_keep_the_newest_contact() -> None:
-    agency, agent = {"name": "VIB", "phone": "0721 000 000"}, {"name": "Ana"}
-    rows = normalise(
-        frame(
-            event(1, 1, 1, agency=agency, agent=agent),
-            event(2, 2, 1, agency={**agency, "phone": "+40 31 000 0000", "email": "a@b"}),
-        ),
-        RATES,
-    )
+def test_agencies_and_agents_are_named_by_provider() -> None:
+    agency = {"name": "VIB", "phone": "0721 000 000", "formerName": "VIB & Co"}
+    agent = {"name": "Ana", "phone": "in words", "email": "a@b"}
+    rows = normalise(frame(event(1, 1, 1, agency=agency, agent=agent)), RATES)
     assert rows.agencies.row(0, named=True) == {
-        "identifier": "my-crm:VIB", "provider_identifier": "my-crm", "name": "VIB",
-        "phone": "+40310000000", "email": "a@b", "former_name": None, "event_offset": 2,
+        "identifier": "my-crm:VIB", "provider_identifier": "my-crm", "event_offset": 1,
+        "name": "VIB", "phone": "+40721000000", "email": None,
+        "agency_identifier": "my-crm:VIB", "former_identifier": "my-crm:VIB & Co",
     }  # fmt: skip
-    assert rows.agents.select("identifier", "agency_identifier").row(0) == (
-        "my-crm:Ana", "my-crm:VIB",
+    assert rows.agents.select("identifier", "agency_identifier", "phone", "email").row(0) == (
+        "my-crm:Ana", "my-crm:VIB", None, "a@b",
     )  # fmt: skip
-    assert rows.versions["agency_identifier"].to_list() == ["my-crm:VIB", "my-crm:VIB"]
+    contacts = ["agency_identifier", "agency_phone", "agency_email", "agent_phone", "agent_email"]
+    assert rows.versions.select(contacts).row(0) == (
+        "my-crm:VIB", "+40721000000", None, None, "a@b",
+    )  # fmt: skip
+
+
+def test_a_version_keeps_what_blanked_its_values_and_which_pictures_it_had() -> None:
+    urls = [["http://a", "http://b"], ["http://b", "http://a"], []]
+    rows = normalise(
+        frame(*(event(n, n, 1, imageUrls=u, floor=9, floorMax=n) for n, u in enumerate(urls, 8))),
+        RATES,
+    ).versions
+    assert rows["blanked_codes"].to_list() == ['["floor_above_top"]', None, None]
+    assert rows["images_sha256"].n_unique() == 3
+    assert rows["images_sha256"].to_list()[2] is None
+
+
+def test_a_deletion_is_never_refused_but_loses_the_price_that_cannot_be() -> None:
+    gone = {"deletedAt": "2026-01-11T08:00:00.000000Z", "deletionReason": "sold"}
+    rows = normalise(frame(event(1, 1, 1, price=1, status="sold", **gone)), RATES)
+    row = rows.versions.row(0, named=True)
+    assert (row["price"], row["price_eur"], row["deletion_reason"]) == (None, None, "sold")
+    assert row["deleted_at"] == datetime(2026, 1, 11, 8, tzinfo=UTC)
+    assert rows.refusals.select("rule_code", "severity", "revision").rows() == [
+        ("price_out_of_range", "blanked", 1)
+    ]
 
 
 def test_pictures_keep_their_order() -> None:

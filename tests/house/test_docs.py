@@ -9,10 +9,12 @@ import pytest
 import typer
 from typer.main import get_command
 
+from analytics.quality import doubts, parts
 from cli.documents import comment_parts, tables_page
 from cli.main import app
 from flows.steps.fetch_images import FetchReason
 from flows.steps.normalise import RULES
+from flows.steps.parties import AGENT_CONTACTS_DIFFER
 from store.pictures import PictureReason
 from store.settings import Settings
 from store.tables.journal import JOURNAL
@@ -30,6 +32,8 @@ TABLES = {**JOURNAL.tables, **WAREHOUSE.tables}
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 PICTURE_BYTES = 300_000
+OF_OPTIONS = {"IMO360_KEY", "IMO360_ADMIN_PASSWORD"}
+"""Variables that stand for an option of a command: secrets, which no argument should hold."""
 
 
 def shown(default: object) -> str:
@@ -80,7 +84,7 @@ def test_every_setting_and_its_default_are_told() -> None:
 
 
 def test_no_page_names_a_setting_that_is_not_there() -> None:
-    known = {f"IMO360_{name.upper()}" for name in Settings.model_fields}
+    known = {f"IMO360_{name.upper()}" for name in Settings.model_fields} | OF_OPTIONS
     named = {name for text in TEXTS.values() for name in re.findall(r"\bIMO360_[A-Z_]+\b", text)}
     assert named <= known
 
@@ -166,14 +170,20 @@ def test_make_has_the_targets_that_pages_name() -> None:
 
 def test_every_reason_for_a_refusal_is_told() -> None:
     told = set(re.findall(r"`(\w+)`", TEXTS["docs/data-team.md"]))
-    assert {rule.code for rule in RULES} <= told
+    assert {AGENT_CONTACTS_DIFFER, *(rule.code for rule in RULES)} <= told
     assert {str(reason) for reason in [*FetchReason, *PictureReason]} <= told
+
+
+def test_every_reason_for_less_quality_is_told() -> None:
+    told = set(re.findall(r"`(\w+)`", TEXTS["docs/analyst.md"]))
+    assert {code for part in parts() for code in part.codes} <= told
+    assert {doubt.code for doubt in doubts()} <= told
 
 
 def test_the_first_listing_is_that_of_the_partners_page() -> None:
     bodies = [
         re.search(r"-d '(\{.*?\n +\})'", TEXTS[page], re.DOTALL)
-        for page in ("README.md", "docs/partner.md")
+        for page in ("README.md", "docs/partners.md")
     ]
     first, second = (body[1] if body else None for body in bodies)
     assert first is not None

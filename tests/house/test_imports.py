@@ -39,6 +39,9 @@ PLANTED = [
     Planted("rooms", "analytics.history", "flows"),
     Planted("rooms", "explorer.questions", "ingest_api"),
     Planted("rooms", "flows.steps.collapse", "cli"),
+    Planted("rooms", "store.settings", "client.bulks"),
+    Planted("client-alone", "client.bulks", "store.shapes.wire"),
+    Planted("client-alone", "client.canonical", "msgspec"),
     Planted("analytics-store", "analytics.units", "store.journal"),
     Planted("analytics-store", "analytics.units", "store.settings"),
     Planted("analytics-store", "analytics.units", "store"),
@@ -63,6 +66,8 @@ PLANTED = [
 
 UPWARDS = {
     "floors-cli": ("cli.wrong_use", "cli.main"),
+    "floors-client": ("client.bulks", "client.api"),
+    "floors-client-conformance": ("client.conformance.subject", "client.conformance.kit"),
     "floors-ingest_api": ("ingest_api.desk", "ingest_api.app"),
     "floors-explorer": ("explorer.problems", "explorer.app"),
     "floors-flows": ("flows.steps.publish", "flows.refresh_market"),

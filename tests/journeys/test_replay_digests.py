@@ -15,16 +15,19 @@ from store.digests import published_digests
 from store.frames import read_frame
 from store.journal import Journal, Sender
 from store.settings import Settings
+from store.shapes.posts import Post
 from store.tables import warehouse as tables
 from tests.conftest import Ticking
 from tests.journeys.market import posts_of, send, synthetic
+from tests.listings import deletion
 
 pytestmark = pytest.mark.slow
 
 CORE = (
     tables.core_listings, tables.core_listing_versions, tables.core_price_history,
     tables.core_status_history, tables.core_agencies, tables.core_agents, tables.core_refusals,
-    tables.core_listing_places, tables.core_listing_images,
+    tables.core_agency_versions, tables.core_agent_versions, tables.core_listing_places,
+    tables.core_listing_images,
 )  # fmt: skip
 
 
@@ -39,12 +42,42 @@ def core_frames(settings: Settings) -> dict[str, pl.DataFrame]:
         return {table.name: read_frame(connection, table) for table in CORE}
 
 
+def published_ids(settings: Settings) -> set[int]:
+    by_listing = (tables.market_listings, tables.market_valuations, tables.market_scores)
+    with reading(open_warehouse_reader(settings)) as connection:
+        return {id for table in by_listing for id in read_frame(connection, table)["id"]}
+
+
+def with_deletions(posts: list[Post], chance: random.Random) -> list[Post]:
+    """Delete every fifth listing some time after it was posted; post every second of those again.
+
+    Whatever else is posted of it afterwards revives it, too.
+    """
+    planned = list(posts)
+    for place, first in sorted(first_posts(posts).items(), reverse=True):
+        if place % 5 == 0:
+            at = chance.randint(place + 1, len(planned))
+            reason = chance.choice(["withdrawn", "expired"])
+            planned.insert(at, deletion(first.external_id, reason, first.provider_identifier))
+            if place % 2 == 0:
+                planned.insert(chance.randint(at + 1, len(planned)), first)
+    return planned
+
+
+def first_posts(posts: list[Post]) -> dict[int, Post]:
+    """Return the first post of each listing by its place among all."""
+    firsts: dict[str, int] = {}
+    for place, post in enumerate(posts):
+        firsts.setdefault(post.external_id, place)
+    return {place: posts[place] for place in firsts.values()}
+
+
 def test_random_splits_and_a_replay_give_equal_tables(
     settings: Settings, journal: Journal, sender: Sender, clock: Ticking
 ) -> None:
     load_packaged(settings, clock())
-    posts = posts_of(synthetic(500).events, clock.now)
     chance = random.Random(3)
+    posts = with_deletions(posts_of(synthetic(500).events, clock.now), chance)
     half = len(posts) // 2
     send(journal, sender, posts[:half])
     worker = worker_of(settings, clock)
@@ -73,6 +106,9 @@ def test_random_splits_and_a_replay_give_equal_tables(
     assert worker.resident.progress.publication > publication
     # Some planted faults are refused by normalise.
     assert 485 <= worker.resident.market.height == worker.resident.listings.height
+    deleted = core["core_listings"].filter(pl.col("deleted_at").is_not_null())
+    assert deleted.height > 20
+    assert published_ids(settings).isdisjoint(deleted["id"])
     worker.close()
 
 

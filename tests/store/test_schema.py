@@ -92,4 +92,4 @@ def test_rows_of_the_first_warehouse_survive_its_upgrades() -> None:
         )
         command.upgrade(config, "head")
         row = connection.execute(sa.select(WAREHOUSE.tables["core_agencies"])).mappings().one()
-    assert (row["name"], row["former_name"]) == ("VIB", None)
+    assert (row["name"], row["former_identifier"]) == ("VIB", None)
