@@ -35,6 +35,7 @@ from ingest_api.routers import (
     reference,
     sandbox,
     snapshots,
+    usage,
 )
 from ingest_api.sandboxes import Sandboxes
 from store.database import open_journal_database
@@ -97,6 +98,7 @@ def create_app(
     app.include_router(reference.router)
     app.include_router(authentication.router)
     app.include_router(keys.router)
+    app.include_router(usage.router)
     app.include_router(health.router)
     app.add_exception_handler(RefusedError, answer_refused)
     app.add_exception_handler(TokenRefusedError, answer_token_refused)

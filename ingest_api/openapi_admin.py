@@ -24,6 +24,8 @@ from ingest_api.key_answers import (
 )
 from ingest_api.key_requests import MAX_KEY_BYTES, MAX_LOGIN_BYTES
 from ingest_api.openapi_parts import (
+    KEY_PROBLEMS,
+    KEY_SECURITY,
     OPEN_SECURITY,
     SCHEMAS,
     Operation,
@@ -223,11 +225,19 @@ ROTATE_KEY_OPERATION = _operation(
     parameters=[_ID],
     requestBody=_body("Rotation", MAX_KEY_BYTES, is_required=False),
 )
+_DAYS = _number("days", "Days to look back, today included.", 1, MAX_USAGE_DAYS, 30)
+_USAGE = json_answer("The key's use.", ref("UsageAnswer"))
 USAGE_OPERATION = _operation(
-    {"200": json_answer("The key's use.", ref("UsageAnswer"))},
-    ("not_found", "validation_failed"),
-    parameters=[_ID, _number("days", "Days to look back, today included.", 1, MAX_USAGE_DAYS, 30)],
+    {"200": _USAGE}, ("not_found", "validation_failed"), parameters=[_ID, _DAYS]
 )
+OWN_USAGE_OPERATION: Operation = {
+    "security": KEY_SECURITY,
+    "parameters": [_DAYS],
+    "responses": {
+        "200": _USAGE,
+        **problem_responses((*KEY_PROBLEMS, "validation_failed", "internal_error")),
+    },
+}
 AUDIT_OPERATION = _operation(
     {"200": json_answer("Entries.", ref("AuditPage"))},
     ("validation_failed",),
