@@ -35,6 +35,7 @@ from ingest_api.routers import (
     reference,
     sandbox,
     snapshots,
+    usage,
 )
 from ingest_api.sandboxes import Sandboxes
 from store.database import open_journal_database
@@ -91,6 +92,7 @@ def create_app(
     # matches a second time.
     app.router.routes[:0] = estates.router.routes
     app.include_router(own.router)
+    app.include_router(usage.router)
     app.include_router(deletion.router)
     app.include_router(snapshots.router)
     app.include_router(sandbox.router)

@@ -5,7 +5,15 @@ from typing import Any
 
 import msgspec
 
-from ingest_api.jwt_problems import BAD_CREDENTIALS, EXPIRED, INVALID, NOT_FOUND, JwtProblem
+from ingest_api.jwt_problems import (
+    BAD_CREDENTIALS,
+    BUSY,
+    EXPIRED,
+    INVALID,
+    NOT_FOUND,
+    THROTTLED,
+    JwtProblem,
+)
 from ingest_api.key_answers import (
     AuditPage,
     KeyAnswer,
@@ -15,13 +23,23 @@ from ingest_api.key_answers import (
     UsageAnswer,
 )
 from ingest_api.key_requests import MAX_KEY_BYTES, MAX_LOGIN_BYTES, MAX_USAGE_DAYS
-from ingest_api.problems import MEDIA_TYPE, PROBLEMS
+from ingest_api.openapi_parts import (
+    KEY_PROBLEMS,
+    KEY_SECURITY,
+    OPEN_SECURITY,
+    SCHEMAS,
+    Operation,
+    header,
+    json_answer,
+    json_content,
+    parameter,
+    problem_responses,
+    ref,
+)
 from store.keys import DEFAULT_OVERLAP, MAX_NAME, MAX_OVERLAP, MAX_PROVIDERS, MAX_RATE
 from store.passwords import MAX_PASSWORD
 from store.people import MAX_FAILURES
 from store.shapes.vocabulary import Environment, Permission
-
-Operation = dict[str, Any]
 
 MAX_KEY_PAGE = 1_000
 MAX_AUDIT_PAGE = 1_000
@@ -34,7 +52,6 @@ SCHEME: Operation = {
     "description": "The token that `POST /authentication_token` answers.",
 }
 ANSWERS = (JwtProblem, TokenAnswer, KeyAnswer, NewKeyAnswer, KeyPage, UsageAnswer, AuditPage)
-_SCHEMAS = "#/components/schemas/"
 _BODY_PROBLEMS = (
     "invalid_json", "incomplete_body", "too_large", "unsupported_media_type", "validation_failed",
 )  # fmt: skip
@@ -42,17 +59,9 @@ _BODY_PROBLEMS = (
 
 def admin_schemas() -> Operation:
     """Return the schemas that these operations refer to."""
-    _, answered = msgspec.json.schema_components(ANSWERS, ref_template=_SCHEMAS + "{name}")
+    _, answered = msgspec.json.schema_components(ANSWERS, ref_template=SCHEMAS + "{name}")
     return {**answered, "Credentials": _CREDENTIALS, "NewKey": _NEW_KEY, "KeyChanges": _KEY_CHANGES,
             "Rotation": _ROTATION}  # fmt: skip
-
-
-def _ref(name: str) -> Operation:
-    return {"$ref": f"{_SCHEMAS}{name}"}
-
-
-def _answer(told: str, name: str, media_type: str = "application/json") -> Operation:
-    return {"description": told, "content": {media_type: {"schema": _ref(name)}}}
 
 
 def _object(members: Operation, required: Iterable[str] = ()) -> Operation:
@@ -136,19 +145,7 @@ def _body(name: str, limit: int, *, is_required: bool = True) -> Operation:
     return {
         "required": is_required,
         "description": f"At most {limit} bytes.",
-        "content": {"application/json": {"schema": _ref(name)}},
-    }
-
-
-def _problems(codes: Iterable[str]) -> Operation:
-    by_status: dict[int, list[str]] = {}
-    for code in codes:
-        by_status.setdefault(PROBLEMS[code].status, []).append(code)
-    return {
-        str(status): _answer(
-            "; ".join(f"`{code}`: {PROBLEMS[code].title}" for code in named), "Problem", MEDIA_TYPE
-        )
-        for status, named in sorted(by_status.items())
+        "content": json_content(ref(name)),
     }
 
 
@@ -157,58 +154,52 @@ def _operation(answers: Operation, codes: Iterable[str] = (), **more: Any) -> Op
     told = "; ".join(f"`{message}`" for message in (NOT_FOUND, INVALID, EXPIRED))
     responses = {
         **answers,
-        "401": _answer(told, "JwtProblem"),
-        **_problems(("admin_required", *codes, "internal_error")),
+        "401": _told(told, _BEARER),
+        **problem_responses(("admin_required", *codes, "internal_error")),
     }
     return {"security": SECURITY, "responses": responses, **more}
 
 
 def _number(name: str, told: str, low: int, high: int, default: int) -> Operation:
     bounds = {"type": "integer", "minimum": low, "maximum": high, "default": default}
-    return {"name": name, "in": "query", "required": False, "description": told, "schema": bounds}
+    return parameter("query", name, told, bounds)
 
 
-_ID: Operation = {
-    "name": "id",
-    "in": "path",
-    "required": True,
-    "description": "The key.",
-    "schema": {"type": "integer", "minimum": 1},
-}
-_LOCATION: Operation = {
-    "Location": {
-        "description": "The key's address.",
-        "schema": {"type": "string", "format": "uri-reference"},
-    }
-}
-_NEW_SECRET = _answer("`key` is shown in this answer only.", "NewKeyAnswer") | {
-    "headers": _LOCATION
-}
+_ID = parameter("path", "id", "The key.", {"type": "integer", "minimum": 1})
+_NEW_SECRET = json_answer(
+    "`key` is shown in this answer only.",
+    ref("NewKeyAnswer"),
+    {"Location": header("The key's address.", {"type": "string", "format": "uri-reference"})},
+)
+_BEARER = {"WWW-Authenticate": header("The scheme that is missing.", {"const": "Bearer"})}
+_LATER = {"Retry-After": header("Seconds.", {"type": "integer", "minimum": 1})}
+
+
+def _told(about: str, headers: dict[str, Operation] | None = None) -> Operation:
+    return json_answer(about, ref("JwtProblem"), headers)
+
 
 LOGIN_OPERATION: Operation = {
-    "security": [],
+    "security": OPEN_SECURITY,
     "requestBody": _body("Credentials", MAX_LOGIN_BYTES),
     "responses": {
-        "200": _answer("A token.", "TokenAnswer"),
-        "400": _answer("The body is no valid JSON object, or lacks a member.", "JwtProblem"),
-        "401": _answer(f"`{BAD_CREDENTIALS}`", "JwtProblem"),
-        "413": _answer("The body is too large.", "JwtProblem"),
-        "415": _answer("The body must be application/json.", "JwtProblem"),
-        "429": _answer(
-            f"{MAX_FAILURES} log-ins of the account failed in a minute.", "JwtProblem"
-        )
-        | {"headers": {"Retry-After": {"schema": {"type": "integer"}}}},
-        "503": _answer("Too many people log in at once.", "JwtProblem")
-        | {"headers": {"Retry-After": {"schema": {"type": "integer"}}}},
-        **_problems(("internal_error",)),
+        "200": json_answer("A token.", ref("TokenAnswer")),
+        "400": _told("The body is no valid JSON object, or lacks a member."),
+        "401": _told(f"`{BAD_CREDENTIALS}`", _BEARER),
+        "408": _told("The body came too slowly."),
+        "413": _told("The body is too large."),
+        "415": _told("The body must be application/json."),
+        "429": _told(f"`{THROTTLED}` after {MAX_FAILURES} of an account in a minute.", _LATER),
+        "503": _told(f"`{BUSY}`", _LATER),
+        **problem_responses(("internal_error",)),
     },
-}  # fmt: skip
+}
 
 CREATE_KEY_OPERATION = _operation(
     {"201": _NEW_SECRET}, _BODY_PROBLEMS, requestBody=_body("NewKey", MAX_KEY_BYTES)
 )
 LIST_KEYS_OPERATION = _operation(
-    {"200": _answer("Keys.", "KeyPage")},
+    {"200": json_answer("Keys.", ref("KeyPage"))},
     ("validation_failed",),
     parameters=[
         _number("cursor", "`nextCursor` of the page before.", 0, 10**18 - 1, 0),
@@ -216,10 +207,10 @@ LIST_KEYS_OPERATION = _operation(
     ],
 )
 GET_KEY_OPERATION = _operation(
-    {"200": _answer("The key.", "KeyAnswer")}, ("not_found",), parameters=[_ID]
+    {"200": json_answer("The key.", ref("KeyAnswer"))}, ("not_found",), parameters=[_ID]
 )
 CHANGE_KEY_OPERATION = _operation(
-    {"200": _answer("The key as it stands now.", "KeyAnswer")},
+    {"200": json_answer("The key as it stands now.", ref("KeyAnswer"))},
     ("not_found", "key_ended", *_BODY_PROBLEMS),
     parameters=[_ID],
     requestBody=_body("KeyChanges", MAX_KEY_BYTES),
@@ -233,13 +224,21 @@ ROTATE_KEY_OPERATION = _operation(
     parameters=[_ID],
     requestBody=_body("Rotation", MAX_KEY_BYTES, is_required=False),
 )
+_DAYS = _number("days", "Days to look back, today included.", 1, MAX_USAGE_DAYS, 30)
+_USAGE = json_answer("The key's use.", ref("UsageAnswer"))
 USAGE_OPERATION = _operation(
-    {"200": _answer("The key's use.", "UsageAnswer")},
-    ("not_found", "validation_failed"),
-    parameters=[_ID, _number("days", "Days to look back, today included.", 1, MAX_USAGE_DAYS, 30)],
+    {"200": _USAGE}, ("not_found", "validation_failed"), parameters=[_ID, _DAYS]
 )
+OWN_USAGE_OPERATION: Operation = {
+    "security": KEY_SECURITY,
+    "parameters": [_DAYS],
+    "responses": {
+        "200": _USAGE,
+        **problem_responses((*KEY_PROBLEMS, "validation_failed", "internal_error")),
+    },
+}
 AUDIT_OPERATION = _operation(
-    {"200": _answer("Entries.", "AuditPage")},
+    {"200": json_answer("Entries.", ref("AuditPage"))},
     ("validation_failed",),
     parameters=[
         _number("after", "`next` of the page before.", 0, 10**18 - 1, 0),

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from ingest_api.key_requests import MAX_USAGE_DAYS
 from ingest_api.openapi_parts import (
     COUNT,
     KEY_PROBLEMS,
@@ -121,13 +120,6 @@ REFUSALS_OPERATION = _operation(
     json_answer("Refusals in the order of their numbers.", ref("RefusalsPage")),
     [_AFTER, _limit(MOST_REFUSALS), _PROVIDER],
 )
-
-
-OWN_USAGE_OPERATION = _operation(
-    json_answer("How the key is used.", ref("UsageAnswer")),
-    [parameter("query", "days", "Days to look back, today included.",
-               {"type": "integer", "minimum": 1, "maximum": MAX_USAGE_DAYS, "default": 30})],
-)  # fmt: skip
 
 
 def reading_schemas() -> dict[str, Any]:

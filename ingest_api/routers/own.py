@@ -1,14 +1,10 @@
 """GET what became of one's own posts: listings, events, changes and refusals."""
 
-from datetime import timedelta
-
 from fastapi import APIRouter, Request, Response
 
 from ingest_api.answers import revision_tag
 from ingest_api.archive import Wanted
-from ingest_api.dependencies import door_of, header, live_key, own_reader, visit_of
-from ingest_api.key_answers import usage_answer
-from ingest_api.key_requests import MAX_USAGE_DAYS
+from ingest_api.dependencies import door_of, header, own_reader
 from ingest_api.openapi_reading import (
     CHANGES_OPERATION,
     DEFAULT_LIMIT,
@@ -17,7 +13,6 @@ from ingest_api.openapi_reading import (
     MOST_CHANGES,
     MOST_LISTINGS,
     MOST_REFUSALS,
-    OWN_USAGE_OPERATION,
     REFUSALS_OPERATION,
     STORED_OPERATION,
 )
@@ -134,25 +129,6 @@ async def list_refusals(request: Request) -> Response:
     wanted = _wanted(request, MOST_REFUSALS)
     archive = visit.place.archive
     return _answered(await archive.run(archive.refusals, visit.sender, wanted))
-
-
-@router.get(
-    "/usage",
-    openapi_extra=OWN_USAGE_OPERATION,
-    operation_id="get_usage",
-    summary="See how your key is used",
-)
-async def get_usage(request: Request) -> Response:
-    """See how the key of this call was used, day by day (UTC), and its commonest errors."""
-    key = live_key(request)
-    visit = await visit_of(request, key)
-    query = _query(request, "days")
-    days = query.integer("days", 30, 1, MAX_USAGE_DAYS)
-    query.expect_valid()
-    since = door_of(request).clock().date() - timedelta(days=days - 1)
-    archive = visit.place.archive
-    found = await archive.run(archive.usage, key.key_id, since)
-    return _answered(usage_answer(key.key_id, found))
 
 
 PRIVATE = {"Cache-Control": "private, no-cache"}

@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -131,8 +132,17 @@ def running_api(empty_home: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     """Start one API for all tests of the session; tests use partners of their own."""
     settings = Settings(home=tmp_path_factory.mktemp("api") / "home")
     shutil.copytree(empty_home, settings.home)
+    with serving(settings) as api:
+        yield api
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[Api]:
+    """Run the API of a home on loopback, logging as `imo360 serve` does."""
     clock = Clock()
-    config = uvicorn.Config(create_app(settings, clock), port=0, log_config=None, lifespan="on")
+    config = uvicorn.Config(
+        create_app(settings, clock), port=0, log_config=None, lifespan="on", access_log=False
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     started = threading.Event()

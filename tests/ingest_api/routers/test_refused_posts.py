@@ -229,10 +229,12 @@ def test_bodies_of_strangers_are_not_kept(api: Api) -> None:
 
 def test_unknown_paths_and_methods_are_problems(api: Api) -> None:
     assert problem_of(api.client.get("/api/nothing")) == (404, "not_found")
-    assert problem_of(api.client.post(f"{LISTINGS}/")) == (404, "not_found")
-    wrong = api.client.get(LISTINGS)
+    wrong = api.client.put(LISTINGS)
     assert problem_of(wrong) == (405, "method_not_allowed")
-    assert wrong.headers["allow"] == "POST"
+    assert wrong.headers["allow"] == "GET, POST"
+    below = api.client.post(f"{LISTINGS}/my-crm:a")
+    assert problem_of(below) == (405, "method_not_allowed")
+    assert below.headers["allow"] == "DELETE, GET"
 
 
 MARK = "s3cr3t-m4rk"
