@@ -248,7 +248,7 @@ async def keep_refused(
         if body and refusal.code in JUDGE_BODIES:
             bodies.append(_refused_body(refusal, body))
         else:
-            desk.tally.refuse(sender.key_id, refusal.code)
+            desk.tally.refuse(sender.key_id, refusal.codes)
     if bodies:
         try:
             await desk.submit(Work(sender, refused=bodies, calls=calls))
@@ -259,7 +259,6 @@ async def keep_refused(
 
 
 def _refused_body(refusal: Refusal, body: bytes) -> RefusedBody:
-    codes = tuple(sorted({v.code for v in refusal.violations})) or (refusal.code,)
     problem = {
         "code": refusal.code,
         "violations": [
@@ -268,7 +267,7 @@ def _refused_body(refusal: Refusal, body: bytes) -> RefusedBody:
         ],
     }
     text = msgspec.json.encode(problem).decode()
-    return RefusedBody(codes, text, body, refusal.provider, refusal.external_id)
+    return RefusedBody(refusal.codes, text, body, refusal.provider, refusal.external_id)
 
 
 JUDGE_BODIES = frozenset(

@@ -5,7 +5,7 @@ Kept in memory and written with a later commit, within seconds: what a kill lose
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from store.register import Turn
 
@@ -31,10 +31,11 @@ class Tally:
             self._on_first()
         self._counts[key_id, measure] += count
 
-    def refuse(self, key_id: int, code: str, count: int = 1) -> None:
+    def refuse(self, key_id: int, codes: Sequence[str], count: int = 1) -> None:
         """Count what a key had refused, and why."""
         self.count(key_id, "refused", count)
-        self.count(key_id, f"code:{code}", count)
+        for code in codes:
+            self.count(key_id, f"code:{code}", count)
 
     def time(self, key_id: int, seconds: float) -> None:
         """Count how long an answer took."""

@@ -132,7 +132,7 @@ async def _post_lines(request: Request, visit: Visit, asked: "_Asked") -> Respon
     async def apply(lines: Sequence[bytes], first: int) -> bytes:
         now = door.clock()
         if limited := _limited(request, visit, len(lines)):
-            place.desk.tally.refuse(sender.key_id, limited.code, len(lines))
+            place.desk.tally.refuse(sender.key_id, limited.codes, len(lines))
             answers = [item_answer(first + at, limited) for at in range(len(lines))]
         elif asked.is_dry_run:
             tried = await place.rehearsal.try_posts(sender, lines, now, wanted)
