@@ -14,7 +14,7 @@ from typing import Protocol
 import msgspec
 
 from ingest_api.desk import Desk
-from ingest_api.reading import Refusal, Understood, invalid, read_listing
+from ingest_api.reading import Refusal, RefusedError, Understood, invalid, read_listing
 from store.journal import JournalClosedError
 from store.shapes.checks import Violation, Warned
 from store.shapes.posts import (
@@ -140,31 +140,34 @@ async def accept_bulk(
 
     A bulk whose answer is kept goes into the journal whole, in one transaction with its answer.
     """
+    calls = 0
     if wanted.idempotency_key is not None and reply is not None:
         done = await _accept_whole(counter, sender, items, now, wanted, reply)
     else:
-        done = await _accept_chunks(counter, sender, items, now, wanted)
+        done, calls = await _accept_chunks(counter, sender, items, now, wanted)
     if not isinstance(done, Kept):
         refused = [(outcome, item) for outcome, item in zip(done, items, strict=True)
                    if isinstance(outcome, Refusal)]  # fmt: skip
-        is_counted = wanted.is_part or len(refused) < len(items)
-        await keep_refused(counter.desk, sender, refused, 0 if is_counted else 1)
+        await keep_refused(counter.desk, sender, refused, calls)
     return done
 
 
 async def _accept_chunks(
     counter: Counter, sender: Sender, items: Sequence[bytes], now: datetime, wanted: Wanted
-) -> list[Outcome]:
+) -> tuple[list[Outcome], int]:
+    """Return the outcomes, and the calls that no chunk has counted: the first with posts does."""
     chunks = []
+    calls = 0 if wanted.is_part else 1
     for start in range(0, len(items), CHUNK_POSTS):
         reads = [counter.read(item, now) for item in items[start : start + CHUNK_POSTS]]
-        work = _bulk_work(sender, reads, wanted, None, calls=start == 0 and not wanted.is_part)
+        work = _bulk_work(sender, reads, wanted, None, calls)
         chunks.append((reads, counter.desk.submit(work) if work.posts else None))
+        calls = 0 if work.posts else calls
         await asyncio.sleep(0)
     outcomes: list[Outcome] = []
     for reads, submitted in chunks:
         outcomes += _item_outcomes(counter.owners, sender, reads, await _verdicts(submitted))
-    return _with_supersedes(outcomes)
+    return _with_supersedes(outcomes), calls
 
 
 async def _accept_whole(
@@ -181,7 +184,7 @@ async def _accept_whole(
         return reply(done) if any(isinstance(each, Taken) for each in done) else None
 
     keeping = Keeping(wanted.idempotency_key or "", wanted.request_sha256, answer)
-    work = _bulk_work(sender, reads, wanted, keeping, calls=True)
+    work = _bulk_work(sender, reads, wanted, keeping, 1)
     try:
         done = await counter.desk.submit(work)
     except JournalClosedError as problem:
@@ -191,23 +194,25 @@ async def _accept_whole(
 
 def _bulk_work(
     sender: Sender, reads: Sequence[Understood | Refusal], wanted: Wanted,
-    keeping: Keeping | None, *, calls: bool,
+    keeping: Keeping | None, calls: int,
 ) -> Work:  # fmt: skip
     understood = [read for read in reads if isinstance(read, Understood)]
     return Work(
         sender, [read.post for read in understood], (), wanted.snapshot, keeping, None,
-        sum(bool(read.warnings) for read in understood), int(calls),
+        sum(bool(read.warnings) for read in understood), calls,
     )  # fmt: skip
 
 
 async def judge_items(
     submit: Callable[[Work], Awaitable[list[Verdict]]], owners: Owners, sender: Sender,
-    reads: Sequence[Understood | Refusal], if_match: int | None,
+    reads: Sequence[Understood | Refusal], wanted: Wanted,
 ) -> list[Outcome]:  # fmt: skip
     """Return what items come to when `submit` decides them: for dry runs."""
-    work = _bulk_work(sender, reads, NOTHING_ELSE, None, calls=False)
-    if if_match is not None:
-        work.posts = [msgspec.structs.replace(post, if_match=if_match) for post in work.posts]
+    work = _bulk_work(sender, reads, wanted, None, 0)
+    if wanted.if_match is not None:
+        work.posts = [
+            msgspec.structs.replace(post, if_match=wanted.if_match) for post in work.posts
+        ]
     verdicts = await submit(work) if work.posts else []
     return _with_supersedes(_item_outcomes(owners, sender, reads, verdicts))
 
@@ -218,24 +223,42 @@ async def delete_listing(counter: Counter, sender: Sender, post: Post) -> Taken 
         (verdict,) = await counter.desk.submit(Work(sender, (post,)))
     except JournalClosedError:
         return CLOSED
-    outcome = _outcome(Understood(post, ()), verdict)
-    if isinstance(outcome, Refusal) and outcome.code == "provider_not_owned":
+    if _hides(verdict):
         return NOT_FOUND  # the same as for a listing that nobody has
-    return outcome
+    return _outcome(Understood(post, ()), verdict)
+
+
+def _hides(verdict: Verdict) -> bool:
+    """Whether it would tell another partner's listing from none."""
+    if not isinstance(verdict, Rejected):
+        return False
+    is_absent = verdict.reason == "precondition_failed" and verdict.revision is None
+    return is_absent or verdict.reason == "provider_not_owned"
 
 
 async def keep_refused(
     desk: Desk, sender: Sender, refused: Iterable[tuple[Refusal, bytes]], calls: int = 0
 ) -> None:
-    """Keep refused bodies when the body was the reason; durable on return."""
-    bodies = [_refused_body(refusal, body) for refusal, body in refused
-              if body and refusal.code in JUDGE_BODIES]  # fmt: skip
+    """Keep refused bodies when the body was the reason; durable on return. Count the others.
+
+    calls: requests that nobody has counted yet. Raises RefusedError when the journal is closed.
+    """
+    bodies: list[RefusedBody] = []
+    for refusal, body in refused:
+        if body and refusal.code in JUDGE_BODIES:
+            bodies.append(_refused_body(refusal, body))
+        else:
+            desk.tally.refuse(sender.key_id, refusal.codes)
     if bodies:
-        await desk.submit(Work(sender, refused=bodies, calls=calls))
+        try:
+            await desk.submit(Work(sender, refused=bodies, calls=calls))
+        except JournalClosedError:
+            raise RefusedError(CLOSED) from None
+    elif calls:
+        desk.tally.count(sender.key_id, "calls", calls)
 
 
 def _refused_body(refusal: Refusal, body: bytes) -> RefusedBody:
-    codes = tuple(sorted({v.code for v in refusal.violations})) or (refusal.code,)
     problem = {
         "code": refusal.code,
         "violations": [
@@ -244,7 +267,7 @@ def _refused_body(refusal: Refusal, body: bytes) -> RefusedBody:
         ],
     }
     text = msgspec.json.encode(problem).decode()
-    return RefusedBody(codes, text, body, refusal.provider, refusal.external_id)
+    return RefusedBody(refusal.codes, text, body, refusal.provider, refusal.external_id)
 
 
 JUDGE_BODIES = frozenset(

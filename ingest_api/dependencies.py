@@ -156,18 +156,21 @@ async def poster(request: Request) -> Visit:
     By a recent look: whoever refuses the post afterwards calls `live_key` before answering.
     """
     key = _live(request, door_of(request).recent_keys)
+    visit = await visit_of(request, key)
     if Permission.PUBLISH_ESTATES.value not in key.permissions:
+        live_key(request)
         raise RefusedError(_missing(Permission.PUBLISH_ESTATES))
-    return await visit_of(request, key)
+    return visit
 
 
 async def own_reader(request: Request) -> Visit:
     """Return who reads its own back. Raises RefusedError unless the key may: whoever may write
     may see what became of it."""
     key = live_key(request)
+    visit = await visit_of(request, key)
     if not key.permissions & MAY_READ_OWN:
         raise RefusedError(_missing(Permission.READ_ESTATES))
-    return await visit_of(request, key)
+    return visit
 
 
 MAY_READ_OWN = frozenset({Permission.READ_ESTATES.value, Permission.PUBLISH_ESTATES.value})

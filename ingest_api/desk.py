@@ -41,7 +41,7 @@ class Desk:
         self._taken: list[tuple[Work, asyncio.Future[Any]]] = []
         self._is_busy = False
         self._is_closed = False
-        self.tally = Tally()
+        self.tally = Tally(lambda: self._loop.call_later(TALLY_SECONDS, self._write_tally))
         self._writes_tally_at = 0.0
         self._errands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run_errands, name="committer", daemon=True)
@@ -70,7 +70,10 @@ class Desk:
     async def close(self) -> None:
         """Do what is waiting, then stop; the journal stays open."""
         if self.tally and not self._is_closed:
-            await self.submit(Work(NOBODY, act=self.tally.write))
+            try:
+                await self.submit(Work(NOBODY, act=self.tally.write))
+            except Exception:
+                LOG.exception("some counts of keys' use are lost")
         self._is_closed = True
         await self._idle.wait()
         self._errands.put(None)
@@ -88,6 +91,11 @@ class Desk:
             self._decide()
         else:
             self._errands.put(self._await_turn)
+
+    def _write_tally(self) -> None:
+        """Write what was counted when no post came to carry it."""
+        if self.tally and not self._is_closed:
+            self.submit(Work(NOBODY, act=self.tally.write))
 
     def _take_waiting(self) -> list[tuple[Work, asyncio.Future[Any]]]:
         taken: list[tuple[Work, asyncio.Future[Any]]] = []

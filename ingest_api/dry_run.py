@@ -13,8 +13,16 @@ from typing import Any, Protocol
 
 import msgspec
 
-from ingest_api.accept import Outcome, Owners, Taken, judge_items
-from ingest_api.reading import read_listing
+from ingest_api.accept import (
+    CHUNK_POSTS,
+    NOTHING_ELSE,
+    Counter,
+    Outcome,
+    Taken,
+    Wanted,
+    judge_items,
+)
+from ingest_api.reading import Refusal, Understood
 from store.journal import Journal, Work
 from store.shapes.posts import Accepted, Sender
 from store.shapes.wire import PLATFORM_FIELDS
@@ -52,21 +60,24 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """Where posts are tried: a connection of its own, and the flows' previewer."""
+    """Where posts are tried: as the counter reads them, over a connection of its own; and the
+    flows' previewer."""
 
     journal: Journal
-    owners: Owners
+    counter: Counter
     previewer: Previewer | None
 
     async def try_posts(
-        self, sender: Sender, items: Sequence[bytes], now: datetime, if_match: int | None = None
+        self, sender: Sender, items: Sequence[bytes], now: datetime, wanted: Wanted = NOTHING_ELSE
     ) -> list[Tried | Outcome]:
         """Return what each post would come to, in order, as if those before it had been done."""
-        reads = [read_listing(item, now) for item in items]
-        outcomes = await judge_items(self._preview, self.owners, sender, reads, if_match)
+        reads: list[Understood | Refusal] = []
+        for start in range(0, len(items), CHUNK_POSTS):
+            reads += [self.counter.read(item, now) for item in items[start : start + CHUNK_POSTS]]
+            await asyncio.sleep(0)
+        outcomes = await judge_items(self._preview, self.counter.owners, sender, reads, wanted)
         documents = [_after(outcome) for outcome in outcomes]
-        wanted = [document for document in documents if document is not None]
-        shown = iter(await self._shown(wanted))
+        shown = iter(await self._shown([each for each in documents if each is not None]))
         return [
             outcome if document is None or not isinstance(outcome, Taken)
             else Tried(outcome, _changes(outcome.accepted), next(shown))

@@ -15,7 +15,10 @@ from ingest_api.reading import Refusal, RefusedError
 from store.shapes.wire import MAX_LISTING_BYTES, MAX_NDJSON_LINES
 
 GROUP_LINES = 200
-"""Lines read, applied and answered together."""
+"""Most lines read, applied and answered together."""
+
+GROUP_BYTES = 4 * 1024 * 1024
+"""A group ends early when it has read so many bytes: what is read is copied some times over."""
 
 WRITE_BYTES = 1024 * 1024
 """Bytes gathered before they are written to the spool."""
@@ -28,10 +31,10 @@ class Spool:
     file: BinaryIO
     lines: int = 0
 
-    def groups(self) -> "Lines":
+    def groups(self, most_lines: int = GROUP_LINES) -> "Lines":
         """Return the lines again, from the first."""
         self.file.seek(0)
-        return Lines(self.file)
+        return Lines(self.file, most_lines)
 
     def close(self) -> None:
         """Give the disk back."""
@@ -71,10 +74,11 @@ TOO_MANY = Refusal(
 
 
 class Lines:
-    """Groups of lines of a file."""
+    """Groups of lines of a file, of at most so many lines each."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, most_lines: int) -> None:
         self._file = file
+        self._most_lines = most_lines
 
     def next_group(self) -> list[bytes]:
         """Return the next lines, without their ends; empty when there are no more.
@@ -82,12 +86,15 @@ class Lines:
         Of a line beyond the limit of a listing only so much is read that it is seen to be too long.
         """
         group: list[bytes] = []
-        while len(group) < GROUP_LINES:
+        size = 0
+        while len(group) < self._most_lines and size < GROUP_BYTES:
             line = self._file.readline(MAX_LISTING_BYTES + 2)
             if not line:
                 break
             self._skip_rest(line)
-            group.append(line.rstrip(b"\r\n"))
+            # One line's end and no more: of a cut line, what is left must still be too long.
+            group.append(line.removesuffix(b"\n").removesuffix(b"\r"))
+            size += len(line)
         return group
 
     def _skip_rest(self, line: bytes) -> None:
@@ -96,14 +103,15 @@ class Lines:
 
 
 async def answered(
-    spool: Spool, apply: Callable[[Sequence[bytes], int], Awaitable[bytes]]
+    spool: Spool, most_lines: int, apply: Callable[[Sequence[bytes], int], Awaitable[bytes]]
 ) -> AsyncIterator[bytes]:
     """Apply the spooled lines group by group; yield the answers' lines. Closes the spool.
 
-    apply: takes lines and the number of the first, returns their answers as lines.
+    most_lines: of one group. apply: takes lines and the number of the first, returns their answers
+    as lines.
     """
     try:
-        lines, first = spool.groups(), 0
+        lines, first = spool.groups(most_lines), 0
         while group := await asyncio.to_thread(lines.next_group):
             yield await apply(group, first)
             first += len(group)

@@ -50,8 +50,9 @@ def open_place(
     archive = Archive(settings, engine, is_sandbox=is_sandbox)
     opened.callback(archive.close)
     desk = Desk(journal)
+    counter = Counter(desk, owners, reader)
     brake = Brake(settings.snapshot_brake_pct, settings.snapshot_brake_listings)
     return Place(
-        settings, desk, Counter(desk, owners, reader), Rehearsal(trial, owners, previewer),
+        settings, desk, counter, Rehearsal(trial, counter, previewer),
         Synchroniser(desk, engine, brake), archive,
     )  # fmt: skip

@@ -59,5 +59,4 @@ def _count_call(scope: Scope, began: float) -> None:
 def _count_refused(scope: Scope, refused: RefusedError) -> None:
     if CALLER in scope:
         key_id, tally = scope[CALLER]
-        tally.count(key_id, "refused")
-        tally.count(key_id, f"code:{refused.refusal.code}")
+        tally.refuse(key_id, refused.refusal.codes)

@@ -36,6 +36,11 @@ class Refusal:
     external_id: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """What it is counted as: the codes of the violations, or its own."""
+        return tuple(sorted({each.code for each in self.violations})) or (self.code,)
+
 
 class RefusedError(Exception):
     """Carries a refusal up to the place that answers it."""

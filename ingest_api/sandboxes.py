@@ -67,22 +67,24 @@ class Sandboxes:
     async def _opened(self, partner_id: int) -> _Open:
         now = self._clock()
         sandbox = await asyncio.to_thread(make_sandbox, self._settings, partner_id, now)
-        opened = ExitStack()
-        engine = open_journal_database(sandbox)
-        opened.callback(engine.dispose)
-        owners = KeyReader(engine)
-        opened.callback(owners.close)
-        place = open_place(
-            sandbox, engine, owners, self._clock, self._previewer, opened,
-            reader=read_in_sandbox, is_sandbox=True,
-        )  # fmt: skip
-        return _Open(place, sandbox_stamp(sandbox), opened)
+        with ExitStack() as opened:
+            engine = open_journal_database(sandbox)
+            opened.callback(engine.dispose)
+            owners = KeyReader(engine)
+            opened.callback(owners.close)
+            place = open_place(
+                sandbox, engine, owners, self._clock, self._previewer, opened,
+                reader=read_in_sandbox, is_sandbox=True,
+            )  # fmt: skip
+            return _Open(place, sandbox_stamp(sandbox), opened.pop_all())
 
     async def _shut(self, partner_id: int) -> None:
         opened = self._open.pop(partner_id, None)
         if opened is not None:
-            await opened.place.close()
-            opened.opened.close()
+            try:
+                await opened.place.close()
+            finally:
+                opened.opened.close()
 
 
 def read_in_sandbox(payload: bytes, now: datetime) -> Understood | Refusal:

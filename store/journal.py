@@ -56,7 +56,7 @@ Clock = Callable[[], datetime]
 REFUSED_BYTES = 64 * 1024
 """How much of a refused body is kept."""
 
-POST, DELETE, SNAPSHOT = "estates.post", "estates.delete", "snapshots.send"
+POST, DELETE = "estates.post", "estates.delete"
 """Actions of the audit."""
 
 
@@ -207,6 +207,8 @@ class Journal:
 
 def _tried(turn: Turn, work: Work) -> list[Verdict]:
     """Decide the posts of a dry run; what is accepted carries the documents."""
+    if work.snapshot is not None and (closed := _closed_snapshot(turn, work)):
+        return closed
     turn.look_up(work.posts)
     verdicts: list[Verdict] = []
     for post in work.posts:
@@ -231,8 +233,10 @@ def _do(turn: Turn, work: Work) -> Done:
         since = instant_text(turn.now - ANSWERS_KEPT)
         kept = turn.find_kept(sender, work.keeping, since)
         if kept is not None:
+            turn.notes.use(sender.key_id, "calls", work.calls)
             return kept
     if work.snapshot is not None and (closed := _closed_snapshot(turn, work)):
+        turn.notes.use(sender.key_id, "calls", work.calls)
         return closed
     turn.look_up(work.posts)
     verdicts = [turn.take(sender, post) for post in work.posts]

@@ -8,7 +8,7 @@ transaction to the next holds only while the database says that nobody else comm
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -37,6 +37,9 @@ from store.writer import Row, Writer
 
 Key = tuple[str, str]
 
+FORGET_EVERY = timedelta(hours=1)
+"""Shortest time between two looks for answers that are kept no longer: each reads the table."""
+
 
 class Register:
     """Statements compiled once and codecs, over a connection of its own; one thread at a time."""
@@ -49,6 +52,7 @@ class Register:
         self.decode = msgspec.json.Decoder().decode
         self.sql = {name: self.writer.compile(each) for name, each in ONCE.items()}
         self.sized = {name: self.writer.compile_sizes(each) for name, each in SIZED.items()}
+        self.forgets_at = datetime.min.replace(tzinfo=UTC)
         self._facts: _Facts | None = None
 
     def begin(self, now: datetime) -> "Turn":
@@ -137,6 +141,7 @@ class Turn:
         self.writer = register.writer
         self.codec = register.codec
         self.notes = TurnNotes(self.now_text)
+        self._register = register
         self._knows_keys = register.knows_keys
         self._encode = register.encode
         self._decode = register.decode
@@ -221,6 +226,7 @@ class Turn:
 
     def find_kept(self, sender: Sender, keeping: Keeping, since: str) -> Kept | None:
         """Return the answer kept for an Idempotency-Key since then (instant text), if any."""
+        self._forget_old(since)
         row = self._kept.get((sender.key_id, keeping.idempotency_key))
         if row is None:
             row = self.first("kept", (sender.key_id, keeping.idempotency_key, since))
@@ -404,6 +410,11 @@ class Turn:
                 pack(known.encoded), known.id)
                for _, known in touched if not known.is_new]  # fmt: skip
         self.writer.update(self._sql["move_listing"], sorted(old, key=_by_id))
+
+    def _forget_old(self, since: str) -> None:
+        if self.now >= self._register.forgets_at:
+            self.writer.execute(self._sql["forget_old"], (since,))
+            self._register.forgets_at = self.now + FORGET_EVERY
 
     def _next(self, counter: str) -> int:
         self._counters[counter] += 1

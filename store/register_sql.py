@@ -87,6 +87,9 @@ ONCE: dict[str, sa.ClauseElement] = {
         _KEPT.idempotency_key == sa.bindparam("idempotency"),
         _KEPT.created_at >= sa.bindparam("since", type_=sa.Text()),
     ),
+    "forget_old": sa.delete(ingest_idempotency_keys).where(
+        _KEPT.created_at < sa.bindparam("since", type_=sa.Text())
+    ),
     "forget_kept": sa.delete(ingest_idempotency_keys).where(
         _KEPT.key_id == sa.bindparam("key"), _KEPT.idempotency_key == sa.bindparam("idempotency")
     ),

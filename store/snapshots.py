@@ -66,6 +66,7 @@ def open_snapshot(
     if not turn.may_write(sender, provider) or not turn.is_live(sender.key_id):
         return None
     snapshot_id = secrets.token_urlsafe(16)
+    turn.notes.audit(sender, "snapshots.open", provider, "done")
     turn.writer.run(
         sa.insert(ingest_snapshots).values(
             snapshot_id=snapshot_id, partner_id=sender.partner_id, key_id=sender.key_id,
@@ -87,13 +88,14 @@ def move_snapshot(turn: Turn, snapshot_id: str, before: Sequence[str], after: st
     return moved == 1
 
 
-def note_missing(turn: Turn, snapshot_id: str, missing: Missing) -> None:
-    """Keep the counts that closing found."""
-    turn.writer.run(
+def note_missing(turn: Turn, snapshot_id: str, missing: Missing) -> bool:
+    """Keep the counts that closing found; False when the snapshot is not held any more."""
+    noted: int = turn.writer.run(
         sa.update(ingest_snapshots)
-        .where(_SNAPSHOT.snapshot_id == snapshot_id)
+        .where(_SNAPSHOT.snapshot_id == snapshot_id, _SNAPSHOT.state == HELD)
         .values(sent=missing.sent, on_market=missing.on_market, missing=len(missing.listings))
     )
+    return noted == 1
 
 
 def find_snapshot(connection: Connection, snapshot_id: str, partner_id: int) -> Snapshot | None:

@@ -1,6 +1,7 @@
 """POST one listing or many: receive, accept, answer."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -32,7 +33,7 @@ from ingest_api.dependencies import (
     receive_json,
     take_items,
 )
-from ingest_api.ndjson import answered, spooled
+from ingest_api.ndjson import GROUP_LINES, answered, spooled
 from ingest_api.openapi import BULK_OPERATION, LISTING_OPERATION
 from ingest_api.problems import LISTINGS_PATH, problem_answer
 from ingest_api.query import Query
@@ -64,12 +65,13 @@ async def post_listing(request: Request) -> Response:
     payload = await receive_json(request, MAX_LISTING_BYTES, "listing")
     wanted, now = _wanted(request, payload), door_of(request).clock()
     if asked.is_dry_run:
-        (tried,) = await place.rehearsal.try_posts(sender, [payload], now, wanted.if_match)
+        (tried,) = await place.rehearsal.try_posts(sender, [payload], now, wanted)
         live_key(request)
         return _response(dry_run_reply(tried))
     request.scope[COUNTED] = True
     outcome = await accept_listing(place.counter, sender, payload, now, wanted, listing_reply)
     if isinstance(outcome, Kept):
+        live_key(request)
         return _kept(outcome)
     if isinstance(outcome, Refusal):
         live_key(request)
@@ -93,6 +95,7 @@ async def post_listings(request: Request) -> Response:
     asked = _asked(request, "snapshot")
     if is_ndjson(request):
         return await _post_lines(request, visit, asked)
+    _expect_no_precondition(request)
     body = await receive_json(request, MAX_BULK_BYTES, "bulk")
     wanted, now = replace(_wanted(request, body), snapshot=asked.snapshot), door_of(request).clock()
     items = split_bulk(body)
@@ -103,12 +106,13 @@ async def post_listings(request: Request) -> Response:
         return _response(problem_answer(items, f"{LISTINGS_PATH}/bulk"))
     take_items(request, visit.key, len(items))
     if asked.is_dry_run:
-        tried = await place.rehearsal.try_posts(sender, items, now)
+        tried = await place.rehearsal.try_posts(sender, items, now, wanted)
         live_key(request)
         return _response(dry_run_bulk_reply(tried))
     request.scope[COUNTED] = True
     outcomes = await accept_bulk(place.counter, sender, items, now, wanted, bulk_reply)
     if isinstance(outcomes, Kept):
+        live_key(request)
         return _kept(outcomes)
     if not any(isinstance(outcome, Taken) for outcome in outcomes):
         live_key(request)
@@ -119,6 +123,7 @@ async def _post_lines(request: Request, visit: Visit, asked: "_Asked") -> Respon
     expect_media_type(request, NDJSON)
     if header(request, b"idempotency-key") is not None:
         raise RefusedError(NO_KEPT_LINES)
+    _expect_no_precondition(request)
     door, sender, place = door_of(request), visit.sender, visit.place
     folder = place.settings.home / "spool"
     spool = await spooled(pieces(request, MAX_NDJSON_BYTES, "stream"), folder)
@@ -127,9 +132,10 @@ async def _post_lines(request: Request, visit: Visit, asked: "_Asked") -> Respon
     async def apply(lines: Sequence[bytes], first: int) -> bytes:
         now = door.clock()
         if limited := _limited(request, visit, len(lines)):
+            place.desk.tally.refuse(sender.key_id, limited.codes, len(lines))
             answers = [item_answer(first + at, limited) for at in range(len(lines))]
         elif asked.is_dry_run:
-            tried = await place.rehearsal.try_posts(sender, lines, now)
+            tried = await place.rehearsal.try_posts(sender, lines, now, wanted)
             return _lines(dry_run_item(first + at, each) for at, each in enumerate(tried))
         else:
             outcomes = await accept_bulk(place.counter, sender, lines, now, wanted)
@@ -137,7 +143,9 @@ async def _post_lines(request: Request, visit: Visit, asked: "_Asked") -> Respon
             answers = [item_answer(first + at, each) for at, each in enumerate(outcomes)]
         return _lines(answers)
 
-    return StreamingResponse(answered(spool, apply), media_type=NDJSON)
+    # A group beyond the key's burst could never be let in.
+    most_lines = min(GROUP_LINES, visit.key.rate_burst or visit.key.rate_per_minute or GROUP_LINES)
+    return StreamingResponse(answered(spool, most_lines, apply), media_type=NDJSON)
 
 
 def _lines(answers: Iterable[ItemAnswer | DryRunItem]) -> bytes:
@@ -181,6 +189,16 @@ NO_KEPT_LINES = invalid(
 )
 
 
+def _expect_no_precondition(request: Request) -> None:
+    if header(request, b"if-match") is not None:
+        raise RefusedError(NO_PRECONDITION)
+
+
+NO_PRECONDITION = invalid(
+    (Violation("If-Match", "not_supported", "is for single posts: one revision is one listing's"),)
+)
+
+
 def _wanted(request: Request, body: bytes) -> Wanted:
     """Return what the request's headers ask beside its body."""
     if_match, key = header(request, b"if-match"), header(request, b"idempotency-key")
@@ -206,14 +224,17 @@ def _checked_key(key: str) -> str:
     raise RefusedError(invalid((Violation("Idempotency-Key", "invalid_characters", told),)))
 
 
+_REVISION_TAG = re.compile(r'"r([1-9][0-9]{0,17})"')
+"""Strong, and one alone: RFC 9110 section 13.1.1 lets no weak tag match."""
+
+
 def revision_of(if_match: str) -> int:
     """Return the revision that If-Match asks for."""
     text = if_match.strip()
     if text == "*":
         return ANY_REVISION
-    digits = text[2:-1]
-    if text.startswith('"r') and text.endswith('"') and digits.isascii() and digits.isdigit():
-        return int(digits[:18])
+    if match := _REVISION_TAG.fullmatch(text):
+        return int(match[1])
     raise RefusedError(Refusal("precondition_failed", "If-Match takes the ETag of one revision."))
 
 
@@ -225,7 +246,7 @@ def _request_sha256(request: Request, _key: str, body: bytes) -> str:
 def _kept(kept: Kept) -> Response:
     if not kept.is_same:
         detail = "Choose another Idempotency-Key for another request."
-        return _response(problem_answer(Refusal("idempotency_key_reused", detail)))
+        raise RefusedError(Refusal("idempotency_key_reused", detail))
     response = _response(kept.answer)
     response.headers["Idempotency-Replayed"] = "true"
     return response
