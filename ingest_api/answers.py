@@ -47,7 +47,7 @@ class ListingAnswer(msgspec.Struct, rename="camel"):
     supersedes_index: int | UnsetType = UNSET
 
 
-class ChangeAnswer(msgspec.Struct, rename={"before": "from", "after": "to"}):
+class DifferenceAnswer(msgspec.Struct, rename={"before": "from", "after": "to"}):
     """One field that a dry run would change; null where it is absent."""
 
     field: str
@@ -69,7 +69,7 @@ class DryRunAnswer(msgspec.Struct, rename="camel"):
     changed: bool
     stale: bool
     status: str
-    diff: list[ChangeAnswer]
+    diff: list[DifferenceAnswer]
     record: dict[str, Any] | None
     refusals: list[dict[str, Any]] | None
     zone: dict[str, Any] | None
@@ -195,7 +195,7 @@ def dry_run_answer(tried: Tried) -> DryRunAnswer:
         changed=accepted.changed,
         stale=accepted.stale,
         status=accepted.status,
-        diff=[ChangeAnswer(each.field, each.before, each.after) for each in tried.changes],
+        diff=[DifferenceAnswer(each.field, each.before, each.after) for each in tried.changes],
         record=shown.get("record"),
         refusals=shown.get("refusals"),
         zone=shown.get("zone"),

@@ -22,6 +22,7 @@ from ingest_api.openapi_parts import (
     json_body,
     json_content,
     list_of,
+    optional_header,
     parameter,
     ref,
 )
@@ -83,13 +84,12 @@ _SNAPSHOT = parameter("query", "snapshot", "The open snapshot that these listing
 _IDEMPOTENCY_KEY = parameter(
     "header", "Idempotency-Key",
     "For a day, the same request under the same key gets the same answer, byte for byte.",
-    {"type": "string", "minLength": 1, "maxLength": 255},
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$",
+     "examples": ["2026-03-01-listing-456"]},
 )  # fmt: skip
 _REPLAYED = {
-    "Idempotency-Replayed": {
-        "description": "`true` when the answer is the one that was kept.", "schema": TEXT
-    }
-}  # fmt: skip
+    "Idempotency-Replayed": optional_header("`true` when the answer is the one that was kept.")
+}
 
 
 def _taken(told: str) -> Operation:
@@ -226,7 +226,11 @@ def _object(title: str, properties: Schema, *optional: str) -> Schema:
 
 
 def _reference_schemas() -> Operation:
-    code = {"value": TEXT, "labels": _object("Labels", {"en": TEXT, "ro": TEXT})}
+    code = {
+        "value": TEXT,
+        "labels": _object("Labels", {"en": TEXT, "ro": TEXT}),
+        "aliases": list_of(TEXT) | {"description": "Other words that are read as this code."},
+    }
     lists = {
         "estateTypes": "Code", "statuses": "StatusCode", "fields": "FieldReference",
         "problems": "ProblemCode", "violations": "CodeMeaning", "warnings": "CodeMeaning",
@@ -242,19 +246,29 @@ def _reference_schemas() -> Operation:
     return {
         "Reference": _object("Reference", reference) | {"description": about},
         "Code": _object("Code", code),
-        "StatusCode": _object("StatusCode", code | {"isOnMarket": truth, "isClosed": truth}),
+        "StatusCode": _object(
+            "StatusCode", code | {"isOnMarket": truth, "isClosed": truth, "moves": _MOVES}
+        ),
         "ProblemCode": _object("ProblemCode", {"code": TEXT, "status": COUNT, "title": TEXT}),
         "CodeMeaning": _object("CodeMeaning", {"code": TEXT, "description": TEXT}),
         "FieldReference": _field_reference(),
     }
 
 
+_MOVES = list_of(TEXT) | {"description": "Statuses that a listing may be moved to from this one."}
+_RECOMMENDED = {
+    "type": "object",
+    "description": "Types of property that should have the field, by transaction.",
+    "additionalProperties": list_of(TEXT),
+}
+
+
 def _field_reference() -> Schema:
     truth, number = {"type": "boolean"}, {"type": "number"}
     always = {
         "name": TEXT, "type": TEXT, "kind": TEXT, "description": TEXT, "requiredOnCreate": truth,
-        "requiredOnUpdate": truth, "nullClears": truth, "example": {}, "since": TEXT,
-        "deprecated": truth,
+        "requiredOnUpdate": truth, "nullClears": truth, "recommendedFor": _RECOMMENDED,
+        "example": {}, "since": TEXT, "deprecated": truth,
     }  # fmt: skip
     bounds = {
         "unit": TEXT, "minimum": number, "maximum": number, "exclusiveMinimum": number,

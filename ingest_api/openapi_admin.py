@@ -39,7 +39,9 @@ from ingest_api.openapi_parts import (
 from store.keys import DEFAULT_OVERLAP, MAX_NAME, MAX_OVERLAP, MAX_PROVIDERS, MAX_RATE
 from store.passwords import MAX_PASSWORD
 from store.people import MAX_FAILURES
+from store.shapes.schemas import field_schema
 from store.shapes.vocabulary import Environment, Permission
+from store.shapes.wire import BY_NAME
 
 MAX_KEY_PAGE = 1_000
 MAX_AUDIT_PAGE = 1_000
@@ -54,6 +56,7 @@ SCHEME: Operation = {
 ANSWERS = (JwtProblem, TokenAnswer, KeyAnswer, NewKeyAnswer, KeyPage, UsageAnswer, AuditPage)
 _BODY_PROBLEMS = (
     "invalid_json", "incomplete_body", "too_large", "unsupported_media_type", "validation_failed",
+    "not_ready",
 )  # fmt: skip
 
 
@@ -95,10 +98,16 @@ _PROVIDERS: Operation = {
     "type": ["array", "null"],
     "minItems": 1,
     "maxItems": MAX_PROVIDERS,
-    "items": {"type": "string", "minLength": 1, "maxLength": 200},
+    "items": field_schema(BY_NAME["providerIdentifier"]),
     "description": "Provider identifiers the key is bound to; null: any free one.",
 }
-_LABEL: Operation = {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
+_LABEL: Operation = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_NAME,
+    # Nearly: what is printable beyond Latin-1, `store.keys` decides by Unicode's categories.
+    "pattern": r"^[^\x00-\x1f\x7f-\xa0]*[^\x00-\x20\x7f-\xa0\s][^\x00-\x1f\x7f-\xa0]*$",
+}
 _PERMISSIONS: Operation = {
     "type": "array",
     "items": {"type": "string", "enum": [permission.value for permission in Permission]},

@@ -31,7 +31,10 @@ IDENTIFIER = parameter(
     "path", "identifier", "`providerIdentifier:externalId`, percent-encoded.",
     {"type": "string", "examples": ["my-crm:listing-456"]},
 )  # fmt: skip
-IF_MATCH = parameter("header", "If-Match", "The ETag that the stored revision must have, or `*`.")
+IF_MATCH = parameter(
+    "header", "If-Match", "The ETag that the stored revision must have, or `*` for any.",
+    {"type": "string", "pattern": r'^(\*|"r[0-9]{1,18}")$', "examples": ['"r7"']},
+)  # fmt: skip
 
 DELETE_OPERATION: Operation = {
     "security": KEY_SECURITY,
@@ -43,11 +46,11 @@ DELETE_OPERATION: Operation = {
     ],
     "responses": {
         "204": {"description": "It is deleted, now or before."},
-        **problem_responses((*CALL_PROBLEMS, "not_found", "precondition_failed")),
+        **problem_responses((*CALL_PROBLEMS, "not_found", "precondition_failed", "rate_limited")),
     },
 }  # fmt: skip
 
-_ID = parameter("path", "snapshot_id", "The snapshot's `id`.")
+_ID = parameter("path", "snapshotId", "The snapshot's `id`.")
 _SNAPSHOT = json_answer("How it stands.", ref("SnapshotAnswer"))
 
 OPEN_OPERATION: Operation = {

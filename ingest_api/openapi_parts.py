@@ -62,6 +62,11 @@ def header(about: str, schema: Schema = TEXT) -> Operation:
     return {"description": about, "required": True, "schema": schema}
 
 
+def optional_header(about: str, schema: Schema = TEXT) -> Operation:
+    """Return a header that some of the answers have."""
+    return {"description": about, "schema": schema}
+
+
 def parameter(place: str, name: str, about: str, schema: Schema = TEXT) -> Operation:
     """Return a parameter; place is `query`, `header` or `path`, and only `path` is required."""
     return {
@@ -78,8 +83,16 @@ def problem_responses(codes: Iterable[str]) -> Operation:
     return {str(status): _problem(status, by_status[status]) for status in sorted(by_status)}
 
 
+_SECONDS: Schema = {"type": "integer", "minimum": 1}
+RETRY_AFTER = {"Retry-After": header("Seconds to wait.", _SECONDS)}
 _HEADERS: dict[int, dict[str, Operation]] = {
     401: {"WWW-Authenticate": header("The scheme that is missing.", {"const": "ApiKey"})},
+    429: {
+        **RETRY_AFTER,
+        "RateLimit": optional_header('What is left: `"items";r=<items>;t=<seconds until all>`.'),
+        "RateLimit-Policy": optional_header('The rule: `"items";q=<items at once>;w=60`.'),
+    },
+    503: {"Retry-After": optional_header("Seconds to wait, when that is known.", _SECONDS)},
 }
 """What `problems.problem_response` sends beside the body."""
 
