@@ -24,8 +24,8 @@ class WarningAnswer(msgspec.Struct, rename="camel"):
     property_path: str
     message: str
     code: str
-    from_value: str | float | UnsetType = msgspec.field(default=UNSET, name="from")
-    to_value: str | float | UnsetType = msgspec.field(default=UNSET, name="to")
+    from_value: str | float | bool | UnsetType = msgspec.field(default=UNSET, name="from")
+    to_value: str | float | bool | UnsetType = msgspec.field(default=UNSET, name="to")
 
 
 class ListingAnswer(msgspec.Struct, rename="camel"):

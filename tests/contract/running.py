@@ -39,7 +39,7 @@ class Running:
     sandbox_key: str
     token: str
     document: Json
-    known: dict[str, list[str]]
+    known: dict[str, list[str] | list[int]]
 
     @property
     def log(self) -> Path:
@@ -84,7 +84,7 @@ def make_key(home: Path, *more: str) -> str:
     return made.stdout.strip().splitlines()[-1]
 
 
-def seeded(base: str, key: str, token: str, document: Json) -> dict[str, list[str]]:
+def seeded(base: str, key: str, token: str, document: Json) -> dict[str, list[str] | list[int]]:
     """Store a listing, open snapshots and make keys; return their names in paths."""
     posted = post_example(base, key, document)
     opening = {"providerIdentifier": posted["identifier"].partition(":")[0]}
@@ -96,7 +96,7 @@ def seeded(base: str, key: str, token: str, document: Json) -> dict[str, list[st
         "identifier": [posted["identifier"]],
         "eventId": [posted["eventId"]],
         "snapshotId": [each["id"] for each in snapshots],
-        "id": [str(each["id"]) for each in keys],
+        "id": [each["id"] for each in keys],
     }
 
 
