@@ -1,11 +1,11 @@
 """What became of posts, as JSON: the single answer and the bulk's envelope."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from ingest_api.accept import Outcome, Taken
 from ingest_api.dry_run import Tried
@@ -62,7 +62,7 @@ class DryRunAnswer(msgspec.Struct, rename="camel"):
     make of it; null when that could not be asked.
     """
 
-    dry_run: bool
+    dry_run: Annotated[bool, Meta(extra_json_schema={"const": True})]
     id: int | None
     identifier: str
     created: bool
