@@ -270,6 +270,9 @@ _MESSAGES = {
     "snapshot_scope": "must be the snapshot's own",
 }
 
+_STALE = Warned(
+    "sourceUpdatedAt", "stale", "a newer body came before: nothing was taken from this one"
+)
 _REVIVED = Warned("", "revived", "the listing was deleted before and is on the market again")
 
 
@@ -311,7 +314,7 @@ def _with_supersedes(outcomes: list[Outcome]) -> list[Outcome]:
 
 def _outcome(read: Understood, verdict: Verdict | BaseException) -> Outcome:
     if isinstance(verdict, Accepted):
-        return Taken(verdict, [*read.warnings, _REVIVED] if verdict.revived else read.warnings)
+        return Taken(verdict, _warned(read, verdict))
     if isinstance(verdict, Failed):
         return FAILED
     if isinstance(verdict, BaseException):
@@ -319,6 +322,13 @@ def _outcome(read: Understood, verdict: Verdict | BaseException) -> Outcome:
     refusal = _rejection(verdict)
     post = read.post
     return replace(refusal, provider=post.provider_identifier, external_id=post.external_id)
+
+
+def _warned(read: Understood, accepted: Accepted) -> Sequence[Warned]:
+    """Add what only the stored state could tell."""
+    if accepted.revived:
+        return [*read.warnings, _REVIVED]
+    return [*read.warnings, _STALE] if accepted.stale else read.warnings
 
 
 def _rejection(verdict: Rejected) -> Refusal:

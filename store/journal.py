@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,6 +31,7 @@ from store.shapes.posts import (
     Verdict,
     Work,
 )
+from store.sweep import ANSWERS_KEPT
 from store.tables.columns import instant_text
 
 __all__ = [
@@ -54,9 +55,6 @@ Clock = Callable[[], datetime]
 
 REFUSED_BYTES = 64 * 1024
 """How much of a refused body is kept."""
-
-KEPT_FOR = timedelta(hours=24)
-"""How long an answer is kept for its Idempotency-Key."""
 
 POST, DELETE, SNAPSHOT = "estates.post", "estates.delete", "snapshots.send"
 """Actions of the audit."""
@@ -230,7 +228,7 @@ def _do(turn: Turn, work: Work) -> Done:
         turn.keep_refused(sender, refused, REFUSED_BYTES)
         _note_refused(turn, sender, refused.provider_identifier, refused.codes)
     if work.keeping is not None:
-        since = instant_text(turn.now - KEPT_FOR)
+        since = instant_text(turn.now - ANSWERS_KEPT)
         kept = turn.find_kept(sender, work.keeping, since)
         if kept is not None:
             return kept

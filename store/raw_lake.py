@@ -139,7 +139,7 @@ class RawLake:
                 # Not until nothing waits: under a stream of posts that never ends, and each round
                 # makes a small file and three syncs.
                 target = self._given(kind)
-                while self._sealed(kind) < target:
+                while self._is_planned(kind) or self._sealed(kind) < target:
                     self._seal_one(kind, now, crash)
             return self._sealed(EVENTS)
 
@@ -319,6 +319,15 @@ class RawLake:
     def _sealed(self, kind: _Kind) -> int:
         with reading(self._engine) as connection:
             return _last_catalogued(connection, kind)
+
+    def _is_planned(self, kind: _Kind) -> bool:
+        """Whether a crash, or a repair of a damaged file, left a batch to be written."""
+        table = ingest_lake_files.c
+        with reading(self._engine) as connection:
+            planned = sa.select(table.first_offset).where(
+                table.lake == kind.name, table.state == "planned"
+            )
+            return connection.execute(planned.limit(1)).first() is not None
 
     def _seal_one(self, kind: _Kind, now: datetime, crash: Callable[[str], None]) -> None:
         first, last, name = self._plan(kind, now)

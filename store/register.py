@@ -142,6 +142,7 @@ class Turn:
         self._decode = register.decode
         self._sql = register.sql
         self._sized = register.sized
+        self._live_keys: set[int] = set()
         self._known: dict[Key, _Known | None] = {}
         self._claims: list[Row] = []
         self._events: list[Row] = []
@@ -187,7 +188,7 @@ class Turn:
     def take(self, sender: Sender, post: Post) -> Verdict:
         """Decide one post that was looked up: key, ownership, order, merge; queue its event."""
         provider = post.provider_identifier
-        if not self.is_live(sender.key_id):
+        if sender.key_id not in self._live_keys and not self.is_live(sender.key_id):
             return Rejected("key_ended")
         if not self.may_write(sender, provider):
             return Rejected("provider_not_owned")
@@ -266,13 +267,17 @@ class Turn:
     def is_live(self, key_id: int) -> bool:
         """Whether the key is neither revoked nor expired now."""
         if not self._knows_keys:
+            self._live_keys.add(key_id)
             return True
         ends = self.facts.key_ends
         if key_id not in ends:
             row = self.first("key_ends", (key_id,))
             ends[key_id] = None if row is None else tuple(_moment(end) for end in row if end)
         found = ends[key_id]
-        return found is not None and all(self.now < end for end in found)
+        is_live = found is not None and all(self.now < end for end in found)
+        if is_live:
+            self._live_keys.add(key_id)
+        return is_live
 
     def may_write(self, sender: Sender, provider: str) -> bool:
         """Whether the provider (looked up before) is the sender's, or free."""

@@ -45,6 +45,34 @@ def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.fixture(scope="session")
+def packaged_home(empty_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home that has loaded the zones and rates which ship with imo360, to be copied.
+
+    Deriving and loading them takes a second or two.
+    """
+    # Here, because most tests need no maps.
+    from flows.steps.reference import load_packaged
+    from flows.steps.worker import start_worker
+
+    home = tmp_path_factory.mktemp("packaged") / "home"
+    shutil.copytree(empty_home, home)
+    settings, clock = Settings(home=home, as_of_date=NOW.date()), Ticking()
+    load_packaged(settings, clock())
+    worker = start_worker(settings, "test", clock)
+    assert worker is not None
+    worker.drain()
+    worker.close()
+    return home
+
+
+@pytest.fixture
+def packaged(packaged_home: Path, tmp_path: Path) -> Settings:
+    """Settings of a home of the test's own with zones and rates."""
+    shutil.copytree(packaged_home, tmp_path / "home")
+    return Settings(home=tmp_path / "home", as_of_date=NOW.date())
+
+
 @pytest.fixture
 def settings(empty_home: Path, tmp_path: Path) -> Settings:
     """Settings of a migrated home of the test's own."""

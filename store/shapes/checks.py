@@ -46,6 +46,8 @@ VIOLATION_CODES: dict[str, str] = {
     "illegal_move": "The status cannot follow the stored one: see its `moves`.",
     "unknown_parameter": "The call takes no query parameter of this name.",
     "repeated_parameter": "The query parameter was sent more than once.",
+    "not_supported": "The call does not take this here.",
+    "snapshot_scope": "The listing is of another provider than the snapshot.",
     "provider_not_owned": "The provider identifier belongs to another partner.",
 }
 """Codes of violations and what they mean; the reference document lists them."""
@@ -60,7 +62,6 @@ WARNING_CODES: dict[str, str] = {
     "point_incomplete": "A point needs latitude and longitude: half of one places nothing.",
     "point_swapped": "latitude and longitude look swapped: the point lies outside Romania.",
     "revived": "The listing had been deleted: this post brought it back.",
-    "superseded": "A later item of the same bulk posts the same listing.",
     "stale": "The body is older than the stored one by sourceUpdatedAt: nothing was taken of it.",
 }
 """Codes of warnings: the post was accepted, but has an effect the sender may not expect."""

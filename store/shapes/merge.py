@@ -38,7 +38,7 @@ def merge(document: Document | None, patch: Document) -> Merged:
     if _is_older(patch, document):
         return Merged(document, is_changed=False, is_stale=True)
     after = _apply(document, patch)
-    return Merged(after, is_changed=_content(after) != _content(document), is_stale=False)
+    return Merged(after, is_changed=_differs(document, after), is_stale=False)
 
 
 DELETION = ("deletedAt", "deletionReason")
@@ -71,6 +71,13 @@ def effective_at(before: Document | None, after: Document, patch: Document, rece
 def _is_older(patch: Document, document: Document) -> bool:
     theirs, ours = patch.get(ORDERING), document.get(ORDERING)
     return bool(theirs and ours and theirs < ours)
+
+
+def _differs(before: Document, after: Document) -> bool:
+    """Whether more than the source's clock moved."""
+    if before.get(ORDERING) == after.get(ORDERING):
+        return before != after
+    return _content(before) != _content(after)
 
 
 def _content(document: Document) -> Document:

@@ -34,7 +34,8 @@ def _type(field: Field) -> Any:
     """Return the msgspec type of a field's canonical, unremarkable value; None: never plain."""
     match field.kind:
         case Kind.IDENTIFIER | Kind.TEXT:
-            return Annotated[str, Meta(max_length=field.max_length, pattern=r"\S")]
+            least = 0 if field.may_be_blank else 1
+            return Annotated[str, Meta(max_length=field.max_length, min_length=least)]
         case Kind.ENUM:
             codes = [code.value for code in field.choices or ()]
             plain = [c for c in codes if c in _ON_MARKET] if field.name == "status" else codes
@@ -83,6 +84,7 @@ def _struct(name: str, fields: tuple[Field, ...]) -> type[msgspec.Struct]:
 
 _decode = msgspec.json.Decoder(_struct("Listing", FIELDS)).decode
 _encode = msgspec.json.Encoder().encode
+_needed = attrgetter(*REQUIRED_ON_CREATE)
 _related = attrgetter(
     "latitude", "longitude", "floor", "floorMax", "usableArea", "totalArea", "soldPrice"
 )
@@ -90,7 +92,7 @@ _related = attrgetter(
 
 def read_plain(payload: bytes) -> Post | None:
     """Return the post when it is plain, else None: let the full check say what it is."""
-    if b"\\u00" in payload:
+    if b"\\" in payload and b"\\u00" in payload:
         return None  # NUL, or a quote that would hide a doubled name from the count below
     try:
         listing: Any = _decode(payload)
@@ -100,16 +102,28 @@ def read_plain(payload: bytes) -> Post | None:
     # Nothing but names and texts holds quotes: equal counts prove that no name was doubled.
     if patch.count(b'"') != payload.count(b'"') or not _has_plain_names(listing):
         return None
-    if _may_be_remarked_on(listing):
+    if _has_blanks(listing) or _may_be_remarked_on(listing):
         return None
     return Post(
         listing.providerIdentifier, listing.externalId, patch, payload, fingerprint(payload),
-        _is_whole(listing), None if listing.status is UNSET else listing.status,
+        UNSET not in _needed(listing), None if listing.status is UNSET else listing.status,
     )  # fmt: skip
 
 
-def _is_whole(listing: Any) -> bool:
-    return all(getattr(listing, name) is not UNSET for name in REQUIRED_ON_CREATE)
+def _has_blanks(listing: Any) -> bool:
+    """Whether a text that must say something is white space alone. Identifiers are judged by
+    `_has_plain_names`; a test holds this to the fields that may not be blank."""
+    title, agency, agent = listing.title, listing.agency, listing.agent
+    return bool(
+        (title is not UNSET and title.isspace())
+        or (agency is not UNSET and _is_unnamed(agency))
+        or (agent is not UNSET and _is_unnamed(agent))
+    )
+
+
+def _is_unnamed(party: Any) -> bool:
+    name, former = party.name, party.formerName
+    return (name is not UNSET and name.isspace()) or (former is not UNSET and former.isspace())
 
 
 def _may_be_remarked_on(listing: Any) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from ingest_api.dependencies import RecentKeys
-from store.keys import PREFIX
+from store.key_finding import PREFIX
 from store.settings import Settings
 from tests.bench.echo import create_echo, key_reader
 from tests.bench.file_per_post import create_filing

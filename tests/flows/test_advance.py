@@ -6,7 +6,6 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from flows.steps.reference import load_packaged
 from flows.steps.worker import start_worker
 from store.database import open_warehouse_reader, reading
 from store.frames import read_frame
@@ -52,8 +51,13 @@ class Home:
 
 
 @pytest.fixture
+def settings(packaged: Settings) -> Settings:
+    """Zones and rates are loaded already."""
+    return packaged
+
+
+@pytest.fixture
 def home(settings: Settings, journal: Journal, sender: Sender, clock: Ticking) -> Home:
-    load_packaged(settings, clock())
     made = Home(settings, journal, sender, clock)
     made.send(*(post(f"flat-{n}", price=150_000 + 1_000 * n) for n in range(HOMES)))
     return made

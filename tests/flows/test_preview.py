@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flows.steps.preview import Ground, ground_version, preview, read_ground
-from flows.steps.reference import load_packaged, load_rates
+from flows.steps.reference import load_rates
 from flows.steps.worker import start_worker
 from store.database import open_warehouse_reader, reading
 from store.frames import read_frame
@@ -34,9 +34,13 @@ def refresh(settings: Settings, clock: Ticking) -> None:
 
 
 @pytest.fixture
-def ground(settings: Settings, clock: Ticking) -> Ground:
-    load_packaged(settings, clock())
-    refresh(settings, clock)
+def settings(packaged: Settings) -> Settings:
+    """Zones and rates are loaded already."""
+    return packaged
+
+
+@pytest.fixture
+def ground(settings: Settings) -> Ground:
     return read_ground(settings)
 
 
@@ -89,8 +93,8 @@ def test_a_preview_is_plain_json(ground: Ground) -> None:
     assert previewed["record"]["rate_date"] == "2026-06-15"
 
 
-def test_a_home_without_zones_places_nothing(settings: Settings) -> None:
-    (previewed,) = preview(read_ground(settings), [DOCUMENT], NOW)
+def test_a_home_without_zones_places_nothing(empty_home: Path) -> None:
+    (previewed,) = preview(read_ground(Settings(home=empty_home)), [DOCUMENT], NOW)
     assert previewed["zone"]["precision"] == "unknown"
 
 

@@ -5,7 +5,6 @@ import pytest
 import flows.steps.replay
 import flows.steps.worker
 from flows.steps.check import Check
-from flows.steps.reference import load_packaged
 from flows.steps.refresh import refresh
 from flows.steps.replay import ReplayStoppedError, replay
 from store.database import open_warehouse_reader, warehouse_path
@@ -19,11 +18,16 @@ from tests.listings import post
 FAILING = [Check("prices_are_sane", is_severe=True, bad=3)]
 
 
+@pytest.fixture
+def settings(packaged: Settings) -> Settings:
+    """Zones and rates are loaded already."""
+    return packaged
+
+
 def test_what_a_check_stopped_is_loaded_told_and_published_later(
     settings: Settings, journal: Journal, sender: Sender, clock: Ticking,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    load_packaged(settings, clock())
     journal.submit(sender, [post("a"), post("b")])
     with monkeypatch.context() as broken:
         broken.setattr(flows.steps.worker, "check", lambda _rows: FAILING)
@@ -41,7 +45,6 @@ def test_a_replay_that_fails_a_check_leaves_readers_what_they_had(
     settings: Settings, journal: Journal, sender: Sender, clock: Ticking,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    load_packaged(settings, clock())
     journal.submit(sender, [post("a")])
     refresh(settings, "test", clock=clock)
     before = warehouse_path(Home(settings.home))
@@ -54,7 +57,6 @@ def test_a_replay_that_fails_a_check_leaves_readers_what_they_had(
 def test_replays_keep_the_present_warehouse_and_the_one_before(
     settings: Settings, journal: Journal, sender: Sender, clock: Ticking
 ) -> None:
-    load_packaged(settings, clock())
     journal.submit(sender, [post("a")])
     for _ in range(3):
         replay(settings, clock)
