@@ -1,11 +1,11 @@
 """What became of posts, as JSON: the single answer and the bulk's envelope."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from ingest_api.accept import Outcome, Taken
 from ingest_api.dry_run import Tried
@@ -24,8 +24,8 @@ class WarningAnswer(msgspec.Struct, rename="camel"):
     property_path: str
     message: str
     code: str
-    from_value: str | float | UnsetType = msgspec.field(default=UNSET, name="from")
-    to_value: str | float | UnsetType = msgspec.field(default=UNSET, name="to")
+    from_value: str | float | bool | UnsetType = msgspec.field(default=UNSET, name="from")
+    to_value: str | float | bool | UnsetType = msgspec.field(default=UNSET, name="to")
 
 
 class ListingAnswer(msgspec.Struct, rename="camel"):
@@ -47,7 +47,7 @@ class ListingAnswer(msgspec.Struct, rename="camel"):
     supersedes_index: int | UnsetType = UNSET
 
 
-class ChangeAnswer(msgspec.Struct, rename={"before": "from", "after": "to"}):
+class DifferenceAnswer(msgspec.Struct, rename={"before": "from", "after": "to"}):
     """One field that a dry run would change; null where it is absent."""
 
     field: str
@@ -62,14 +62,14 @@ class DryRunAnswer(msgspec.Struct, rename="camel"):
     make of it; null when that could not be asked.
     """
 
-    dry_run: bool
+    dry_run: Annotated[bool, Meta(extra_json_schema={"const": True})]
     id: int | None
     identifier: str
     created: bool
     changed: bool
     stale: bool
     status: str
-    diff: list[ChangeAnswer]
+    diff: list[DifferenceAnswer]
     record: dict[str, Any] | None
     refusals: list[dict[str, Any]] | None
     zone: dict[str, Any] | None
@@ -195,7 +195,7 @@ def dry_run_answer(tried: Tried) -> DryRunAnswer:
         changed=accepted.changed,
         stale=accepted.stale,
         status=accepted.status,
-        diff=[ChangeAnswer(each.field, each.before, each.after) for each in tried.changes],
+        diff=[DifferenceAnswer(each.field, each.before, each.after) for each in tried.changes],
         record=shown.get("record"),
         refusals=shown.get("refusals"),
         zone=shown.get("zone"),

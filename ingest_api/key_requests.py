@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from ingest_api.reading import Refusal, RefusedError, invalid, read_object
+from ingest_api.reading import Refusal, RefusedError, invalid, read_object, whole_number
 from store.keys import DEFAULT_OVERLAP, MAX_OVERLAP, KeyWish, wrong_fields
 from store.shapes.checks import Violation, parse_rfc3339
 from store.shapes.vocabulary import Environment
@@ -142,10 +142,10 @@ def _rate(found: _Found, name: str, value: Any) -> None:
         if member not in ("perMinute", "burst"):
             shown = member if _PLAIN_NAME.fullmatch(member) else "?"
             found.refuse(f"{name}.{shown}", "unknown_field", "is not part of this document")
-        elif type(each) is not int:
+        elif (number := whole_number(each)) is None:
             found.refuse(f"{name}.{member}", "wrong_type", "must be a whole number")
         else:
-            found.values[_RATE_FIELDS[member]] = each
+            found.values[_RATE_FIELDS[member]] = number
     if "perMinute" not in value:
         found.refuse(f"{name}.perMinute", "required", "must be there")
         found.values.pop("rate_burst", None)
@@ -155,13 +155,13 @@ _RATE_FIELDS = {"perMinute": "rate_per_minute", "burst": "rate_burst"}
 
 
 def _overlap(found: _Found, name: str, value: Any) -> None:
-    most = int(MAX_OVERLAP.total_seconds())
-    if type(value) is not int:
+    most, seconds = int(MAX_OVERLAP.total_seconds()), whole_number(value)
+    if seconds is None:
         found.refuse(name, "wrong_type", "must be a whole number")
-    elif not 0 <= value <= most:
+    elif not 0 <= seconds <= most:
         found.refuse(name, "out_of_range", f"must be at least 0 and at most {most:,}")
     else:
-        found.values["overlap"] = value
+        found.values["overlap"] = seconds
 
 
 _CHANGEABLE: dict[str, _Read] = {

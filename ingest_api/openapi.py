@@ -4,7 +4,6 @@ The two POST routes read their own bytes, so FastAPI cannot see their bodies; th
 here. Problems are described for every operation, as application/problem+json.
 """
 
-import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
@@ -13,20 +12,22 @@ from ingest_api.openapi_admin import SCHEME, admin_schemas
 from ingest_api.openapi_changes import IF_MATCH, change_schemas
 from ingest_api.openapi_parts import (
     COUNT,
+    IF_NONE_MATCH,
     KEY_PROBLEMS,
     OPEN_SECURITY,
     TEXT,
     Schema,
+    answer_schemas,
     header,
     json_answer,
     json_body,
     json_content,
     list_of,
+    optional_header,
     parameter,
     ref,
 )
 from ingest_api.openapi_parts import KEY_SECURITY as SECURITY
-from ingest_api.openapi_parts import SCHEMAS as _SCHEMAS
 from ingest_api.openapi_parts import Operation as Operation
 from ingest_api.openapi_parts import problem_responses as problem_responses
 from ingest_api.openapi_reading import READING_TAGS, reading_schemas
@@ -53,7 +54,8 @@ POST_PROBLEMS = (
 
 ABOUT = (
     "Post listings from a CRM, agency software or a platform of your own. Every call needs the "
-    "X-API-Key header. Errors are RFC 9457 problems; they never repeat what was sent."
+    "X-API-Key header. Errors are RFC 9457 problems; they never repeat what was sent. A key may "
+    "have a rate: every answer to it then has the headers RateLimit and RateLimit-Policy."
 )
 
 
@@ -83,13 +85,12 @@ _SNAPSHOT = parameter("query", "snapshot", "The open snapshot that these listing
 _IDEMPOTENCY_KEY = parameter(
     "header", "Idempotency-Key",
     "For a day, the same request under the same key gets the same answer, byte for byte.",
-    {"type": "string", "minLength": 1, "maxLength": 255},
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$",
+     "examples": ["2026-03-01-listing-456"]},
 )  # fmt: skip
 _REPLAYED = {
-    "Idempotency-Replayed": {
-        "description": "`true` when the answer is the one that was kept.", "schema": TEXT
-    }
-}  # fmt: skip
+    "Idempotency-Replayed": optional_header("`true` when the answer is the one that was kept.")
+}
 
 
 def _taken(told: str) -> Operation:
@@ -121,13 +122,18 @@ LISTING_OPERATION: Operation = {
     },
 }
 
-_LINES = {"schema": TEXT | {"description": "Lines of JSON, each a listing or what became of it."}}
+_LINES = {"schema": TEXT | {"description": "Lines of JSON, each a `Listing`."}}
+_ANSWERED_LINES = {
+    "schema": TEXT
+    | {"description": "Lines of JSON, each an `ItemAnswer`; of a dry run, a `DryRunItem`."}
+}
 BULK_OPERATION: Operation = {
     "security": SECURITY,
     "parameters": [_DRY_RUN, _SNAPSHOT, _IDEMPOTENCY_KEY],
     "requestBody": json_body(
         ref("Bulk"),
-        f"At most {MAX_BULK_BYTES} bytes; each item at most {MAX_LISTING_BYTES}.",
+        f"At most {MAX_BULK_BYTES} bytes and {MAX_BULK_ITEMS} items, each at most "
+        f"{MAX_LISTING_BYTES} bytes.",
         {"Two listings": {"items": [FIRST_POST, FIRST_POST | {"externalId": "listing-457"}]}},
     ),
     "responses": {
@@ -145,7 +151,7 @@ BULK_OPERATION: Operation = {
 _ETAG = {"ETag": header("Changes with the reference.")}
 REFERENCE_OPERATION: Operation = {
     "security": SECURITY,
-    "parameters": [parameter("header", "If-None-Match", "ETags that are known already.")],
+    "parameters": [IF_NONE_MATCH],
     "responses": {
         "200": json_answer(
             "The reference; it changes with its version and ETag only.", ref("Reference"), _ETAG
@@ -155,18 +161,27 @@ REFERENCE_OPERATION: Operation = {
     },
 }
 
-HEALTH_OPERATION: Operation = {"security": OPEN_SECURITY}
+
+def _health(status: str) -> Operation:
+    schema = {
+        "type": "object", "required": ["status"], "properties": {"status": {"const": status}}
+    }  # fmt: skip
+    return json_answer("It does.", schema)
+
+
+HEALTH_OPERATION: Operation = {"security": OPEN_SECURITY, "responses": {"200": _health("ok")}}
 READY_OPERATION: Operation = {
     "security": OPEN_SECURITY,
-    "responses": problem_responses(("not_ready",)),
+    "responses": {"200": _health("ready"), **problem_responses(("not_ready",))},
 }
 
 
 BULK_OPERATION["requestBody"]["content"]["application/x-ndjson"] = _LINES
 BULK_OPERATION["requestBody"]["description"] += (
-    f" As lines, at most {MAX_NDJSON_BYTES} bytes and {MAX_NDJSON_LINES} lines."
+    f" As lines, at most {MAX_NDJSON_BYTES} bytes and {MAX_NDJSON_LINES} lines, each at most "
+    f"{MAX_LISTING_BYTES} bytes; lines take no Idempotency-Key."
 )
-BULK_OPERATION["responses"]["200"]["content"]["application/x-ndjson"] = _LINES
+BULK_OPERATION["responses"]["200"]["content"]["application/x-ndjson"] = _ANSWERED_LINES
 
 
 def describe(app: FastAPI) -> Operation:
@@ -199,7 +214,6 @@ def describe(app: FastAPI) -> Operation:
 
 def _schemas() -> Operation:
     answers = (ListingAnswer, BulkAnswer, DryRunAnswer, DryRunBulk, Problem, *READING_ANSWERS)
-    _, answered = msgspec.json.schema_components(answers, ref_template=_SCHEMAS + "{name}")
     return {
         "Listing": listing_schema(),
         "Bulk": _bulk(),
@@ -207,7 +221,7 @@ def _schemas() -> Operation:
         **change_schemas(),
         **reading_schemas(),
         **admin_schemas(),
-        **answered,
+        **answer_schemas(answers),
     }
 
 
@@ -226,7 +240,11 @@ def _object(title: str, properties: Schema, *optional: str) -> Schema:
 
 
 def _reference_schemas() -> Operation:
-    code = {"value": TEXT, "labels": _object("Labels", {"en": TEXT, "ro": TEXT})}
+    code = {
+        "value": TEXT,
+        "labels": _object("Labels", {"en": TEXT, "ro": TEXT}),
+        "aliases": list_of(TEXT) | {"description": "Other words that are read as this code."},
+    }
     lists = {
         "estateTypes": "Code", "statuses": "StatusCode", "fields": "FieldReference",
         "problems": "ProblemCode", "violations": "CodeMeaning", "warnings": "CodeMeaning",
@@ -242,19 +260,29 @@ def _reference_schemas() -> Operation:
     return {
         "Reference": _object("Reference", reference) | {"description": about},
         "Code": _object("Code", code),
-        "StatusCode": _object("StatusCode", code | {"isOnMarket": truth, "isClosed": truth}),
+        "StatusCode": _object(
+            "StatusCode", code | {"isOnMarket": truth, "isClosed": truth, "moves": _MOVES}
+        ),
         "ProblemCode": _object("ProblemCode", {"code": TEXT, "status": COUNT, "title": TEXT}),
         "CodeMeaning": _object("CodeMeaning", {"code": TEXT, "description": TEXT}),
         "FieldReference": _field_reference(),
     }
 
 
+_MOVES = list_of(TEXT) | {"description": "Statuses that a listing may be moved to from this one."}
+_RECOMMENDED = {
+    "type": "object",
+    "description": "Types of property that should have the field, by transaction.",
+    "additionalProperties": list_of(TEXT),
+}
+
+
 def _field_reference() -> Schema:
     truth, number = {"type": "boolean"}, {"type": "number"}
     always = {
         "name": TEXT, "type": TEXT, "kind": TEXT, "description": TEXT, "requiredOnCreate": truth,
-        "requiredOnUpdate": truth, "nullClears": truth, "example": {}, "since": TEXT,
-        "deprecated": truth,
+        "requiredOnUpdate": truth, "nullClears": truth, "recommendedFor": _RECOMMENDED,
+        "example": {}, "since": TEXT, "deprecated": truth,
     }  # fmt: skip
     bounds = {
         "unit": TEXT, "minimum": number, "maximum": number, "exclusiveMinimum": number,

@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
 from ingest_api.jwt_problems import (
     BAD_CREDENTIALS,
     BUSY,
@@ -27,11 +25,11 @@ from ingest_api.openapi_parts import (
     KEY_PROBLEMS,
     KEY_SECURITY,
     OPEN_SECURITY,
-    SCHEMAS,
     Operation,
+    answer_schemas,
     header,
     json_answer,
-    json_content,
+    json_body,
     parameter,
     problem_responses,
     ref,
@@ -39,7 +37,9 @@ from ingest_api.openapi_parts import (
 from store.keys import DEFAULT_OVERLAP, MAX_NAME, MAX_OVERLAP, MAX_PROVIDERS, MAX_RATE
 from store.passwords import MAX_PASSWORD
 from store.people import MAX_FAILURES
+from store.shapes.schemas import field_schema
 from store.shapes.vocabulary import Environment, Permission
+from store.shapes.wire import BY_NAME
 
 MAX_KEY_PAGE = 1_000
 MAX_AUDIT_PAGE = 1_000
@@ -54,14 +54,16 @@ SCHEME: Operation = {
 ANSWERS = (JwtProblem, TokenAnswer, KeyAnswer, NewKeyAnswer, KeyPage, UsageAnswer, AuditPage)
 _BODY_PROBLEMS = (
     "invalid_json", "incomplete_body", "too_large", "unsupported_media_type", "validation_failed",
+    "not_ready",
 )  # fmt: skip
 
 
 def admin_schemas() -> Operation:
     """Return the schemas that these operations refer to."""
-    _, answered = msgspec.json.schema_components(ANSWERS, ref_template=SCHEMAS + "{name}")
-    return {**answered, "Credentials": _CREDENTIALS, "NewKey": _NEW_KEY, "KeyChanges": _KEY_CHANGES,
-            "Rotation": _ROTATION}  # fmt: skip
+    return {
+        **answer_schemas(ANSWERS), "Credentials": _CREDENTIALS, "NewKey": _NEW_KEY,
+        "KeyChanges": _KEY_CHANGES, "Rotation": _ROTATION,
+    }  # fmt: skip
 
 
 def _object(members: Operation, required: Iterable[str] = ()) -> Operation:
@@ -95,26 +97,34 @@ _PROVIDERS: Operation = {
     "type": ["array", "null"],
     "minItems": 1,
     "maxItems": MAX_PROVIDERS,
-    "items": {"type": "string", "minLength": 1, "maxLength": 200},
+    "items": field_schema(BY_NAME["providerIdentifier"]),
     "description": "Provider identifiers the key is bound to; null: any free one.",
 }
-_LABEL: Operation = {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
+_LABEL: Operation = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_NAME,
+    # Nearly: what is printable beyond Latin-1, `store.keys` decides by Unicode's categories.
+    "pattern": r"^[^\x00-\x1f\x7f-\xa0]*[^\x00-\x20\x7f-\xa0\s][^\x00-\x1f\x7f-\xa0]*$",
+}
 _PERMISSIONS: Operation = {
     "type": "array",
     "items": {"type": "string", "enum": [permission.value for permission in Permission]},
+    "description": "What the key may do.",
 }
 _CHANGEABLE: Operation = {
-    "name": _LABEL, "permissions": _PERMISSIONS, "providers": _PROVIDERS, "expiresAt": _EXPIRY,
-    "rateLimit": _RATE,
+    "name": _LABEL | {"description": "What the key is called; the partner's name unless said."},
+    "permissions": _PERMISSIONS, "providers": _PROVIDERS, "expiresAt": _EXPIRY, "rateLimit": _RATE,
 }  # fmt: skip
 _NEW_KEY = _object(
     {
         **_CHANGEABLE,
-        "partner": _LABEL,
+        "partner": _LABEL | {"description": "The company that holds the key; made when new."},
         "environment": {
             "type": "string",
             "enum": [environment.value for environment in Environment],
             "default": Environment.LIVE.value,
+            "description": "live, or sandbox: a place of the partner's own for trials.",
         },
     },
     ("partner", "permissions"),
@@ -141,12 +151,21 @@ _CREDENTIALS: Operation = {
 }
 
 
-def _body(name: str, limit: int, *, is_required: bool = True) -> Operation:
-    return {
-        "required": is_required,
-        "description": f"At most {limit} bytes.",
-        "content": json_content(ref(name)),
-    }
+def _body(name: str, limit: int, examples: Operation, *, is_required: bool = True) -> Operation:
+    body = json_body(ref(name), f"At most {limit} bytes.", examples)
+    return body | {"required": is_required}
+
+
+_WISH = {
+    "partner": "My CRM", "name": "Nightly feed", "permissions": ["publish.estates"],
+    "providers": ["my-crm"], "expiresAt": "2099-01-01T00:00:00Z",
+    "rateLimit": {"perMinute": 600, "burst": 1000},
+}  # fmt: skip
+_SANDBOX_WISH = {
+    "partner": "My CRM", "permissions": ["publish.estates", "read.estates"],
+    "environment": Environment.SANDBOX.value,
+}  # fmt: skip
+_LOGIN = {"email": "admin@example.com", "password": "a long pass phrase"}
 
 
 def _operation(answers: Operation, codes: Iterable[str] = (), **more: Any) -> Operation:
@@ -181,12 +200,11 @@ def _told(about: str, headers: dict[str, Operation] | None = None) -> Operation:
 
 LOGIN_OPERATION: Operation = {
     "security": OPEN_SECURITY,
-    "requestBody": _body("Credentials", MAX_LOGIN_BYTES),
+    "requestBody": _body("Credentials", MAX_LOGIN_BYTES, {"An admin": _LOGIN}),
     "responses": {
         "200": json_answer("A token.", ref("TokenAnswer")),
         "400": _told("The body is no valid JSON object, or lacks a member."),
         "401": _told(f"`{BAD_CREDENTIALS}`", _BEARER),
-        "408": _told("The body came too slowly."),
         "413": _told("The body is too large."),
         "415": _told("The body must be application/json."),
         "429": _told(f"`{THROTTLED}` after {MAX_FAILURES} of an account in a minute.", _LATER),
@@ -196,7 +214,11 @@ LOGIN_OPERATION: Operation = {
 }
 
 CREATE_KEY_OPERATION = _operation(
-    {"201": _NEW_SECRET}, _BODY_PROBLEMS, requestBody=_body("NewKey", MAX_KEY_BYTES)
+    {"201": _NEW_SECRET},
+    _BODY_PROBLEMS,
+    requestBody=_body(
+        "NewKey", MAX_KEY_BYTES, {"A live key": _WISH, "A sandbox key": _SANDBOX_WISH}
+    ),
 )
 LIST_KEYS_OPERATION = _operation(
     {"200": json_answer("Keys.", ref("KeyPage"))},
@@ -213,7 +235,7 @@ CHANGE_KEY_OPERATION = _operation(
     {"200": json_answer("The key as it stands now.", ref("KeyAnswer"))},
     ("not_found", "key_ended", *_BODY_PROBLEMS),
     parameters=[_ID],
-    requestBody=_body("KeyChanges", MAX_KEY_BYTES),
+    requestBody=_body("KeyChanges", MAX_KEY_BYTES, {"No rate": {"rateLimit": None}}),
 )
 REVOKE_KEY_OPERATION = _operation(
     {"204": {"description": "The key has ended."}}, ("not_found",), parameters=[_ID]
@@ -222,7 +244,9 @@ ROTATE_KEY_OPERATION = _operation(
     {"201": _NEW_SECRET},
     ("not_found", "key_ended", *_BODY_PROBLEMS),
     parameters=[_ID],
-    requestBody=_body("Rotation", MAX_KEY_BYTES, is_required=False),
+    requestBody=_body(
+        "Rotation", MAX_KEY_BYTES, {"An hour": {"overlapSeconds": 3600}}, is_required=False
+    ),
 )
 _DAYS = _number("days", "Days to look back, today included.", 1, MAX_USAGE_DAYS, 30)
 _USAGE = json_answer("The key's use.", ref("UsageAnswer"))

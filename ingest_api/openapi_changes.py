@@ -1,14 +1,13 @@
 """OpenAPI of what changes listings beside posting them: deletion and snapshots."""
 
-import msgspec
-
 from ingest_api.openapi_parts import (
+    IDENTIFIER,
     KEY_PROBLEMS,
     KEY_SECURITY,
-    SCHEMAS,
     TEXT,
     Operation,
     Schema,
+    answer_schemas,
     header,
     json_answer,
     json_body,
@@ -17,21 +16,19 @@ from ingest_api.openapi_parts import (
     ref,
 )
 from ingest_api.snapshot_answers import SnapshotAnswer
-from ingest_api.snapshot_requests import MOST_EXPECTED
+from ingest_api.snapshot_requests import MAX_SNAPSHOT_BYTES, MOST_EXPECTED
 from store.shapes.schemas import field_schema
 from store.shapes.vocabulary import DELETION_REASONS, PropertyType, Transaction
 from store.shapes.wire import BY_NAME
 
-CALL_PROBLEMS = (*KEY_PROBLEMS, "missing_permission", "validation_failed", "internal_error",
-                 "not_ready")  # fmt: skip
-BODY_PROBLEMS = (*CALL_PROBLEMS, "invalid_json", "incomplete_body", "too_large",
-                 "unsupported_media_type")  # fmt: skip
+CALL_PROBLEMS = (*KEY_PROBLEMS, "missing_permission", "internal_error", "not_ready")
+BODY_PROBLEMS = (*CALL_PROBLEMS, "validation_failed", "invalid_json", "incomplete_body",
+                 "too_large", "unsupported_media_type")  # fmt: skip
 
-IDENTIFIER = parameter(
-    "path", "identifier", "`providerIdentifier:externalId`, percent-encoded.",
-    {"type": "string", "examples": ["my-crm:listing-456"]},
+IF_MATCH = parameter(
+    "header", "If-Match", "The ETag that the stored revision must have, or `*` for any.",
+    {"type": "string", "pattern": r'^(\*|"r[0-9]{1,18}")$', "examples": ['"r7"']},
 )  # fmt: skip
-IF_MATCH = parameter("header", "If-Match", "The ETag that the stored revision must have, or `*`.")
 
 DELETE_OPERATION: Operation = {
     "security": KEY_SECURITY,
@@ -43,18 +40,25 @@ DELETE_OPERATION: Operation = {
     ],
     "responses": {
         "204": {"description": "It is deleted, now or before."},
-        **problem_responses((*CALL_PROBLEMS, "not_found", "precondition_failed")),
+        **problem_responses((*CALL_PROBLEMS, "validation_failed", "not_found",
+                             "precondition_failed", "rate_limited")),
     },
 }  # fmt: skip
 
-_ID = parameter("path", "snapshot_id", "The snapshot's `id`.")
+_ID = parameter("path", "snapshotId", "The snapshot's `id`.")
 _SNAPSHOT = json_answer("How it stands.", ref("SnapshotAnswer"))
 
 OPEN_OPERATION: Operation = {
     "security": KEY_SECURITY,
     "requestBody": json_body(
-        ref("SnapshotOpening"), "What it holds whole.",
-        {"All of a provider": {"providerIdentifier": "my-crm"}},
+        ref("SnapshotOpening"), f"What it holds whole. At most {MAX_SNAPSHOT_BYTES} bytes.",
+        {
+            "All of a provider": {"providerIdentifier": "my-crm"},
+            "Flats for rent": {
+                "providerIdentifier": "my-crm", "transaction": Transaction.RENT.value,
+                "type": PropertyType.APARTMENT.value,
+            },
+        },
     ),
     "responses": {
         "201": json_answer(
@@ -74,7 +78,8 @@ CLOSE_OPERATION: Operation = {
     "security": KEY_SECURITY,
     "parameters": [_ID],
     "requestBody": json_body(
-        ref("SnapshotClosing"), "How many listings you mean to have sent.",
+        ref("SnapshotClosing"),
+        f"How many listings you mean to have sent. At most {MAX_SNAPSHOT_BYTES} bytes.",
         {"A small inventory": {"expectedCount": 250}},
     ),
     "responses": {
@@ -111,7 +116,7 @@ WIPE_OPERATION: Operation = {
 
 def change_schemas() -> Operation:
     """Return the schemas that these operations name."""
-    _, answered = msgspec.json.schema_components((SnapshotAnswer,), ref_template=SCHEMAS + "{name}")
+    answered = answer_schemas((SnapshotAnswer,))
     return {"SnapshotOpening": _opening(), "SnapshotClosing": _closing(), **answered}
 
 
@@ -141,6 +146,11 @@ def _closing() -> Schema:
         "required": ["expectedCount"],
         "additionalProperties": False,
         "properties": {
-            "expectedCount": {"type": "integer", "minimum": 0, "maximum": MOST_EXPECTED}
+            "expectedCount": {
+                "type": "integer",
+                "minimum": 0,
+                "maximum": MOST_EXPECTED,
+                "description": "Different listings that were sent with the snapshot.",
+            }
         },
     }

@@ -4,8 +4,12 @@ An operation says who may call it, its parameters, its body and its answers. Pro
 registry's, by code, so that a status can be neither forgotten nor invented.
 """
 
-from collections.abc import Iterable
+import inspect
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+import msgspec
 
 from ingest_api.problems import MEDIA_TYPE, PROBLEMS
 
@@ -31,6 +35,31 @@ def ref(name: str) -> Schema:
 def list_of(items: Schema) -> Schema:
     """Return the schema of an array."""
     return {"type": "array", "items": items}
+
+
+INSTANT: Schema = {"type": "string", "format": "date-time"}
+_NAMES_INSTANT = re.compile(r"(^at|At|Since)$")
+
+
+def answer_schemas(answers: Sequence[type[msgspec.Struct]]) -> dict[str, Schema]:
+    """Return the schemas of answers and of what they hold, by their names.
+
+    Their instants are texts in our code, and by their names instants in the document.
+    """
+    _, schemas = msgspec.json.schema_components(answers, ref_template=SCHEMAS + "{name}")
+    for schema in schemas.values():
+        if "description" in schema:
+            schema["description"] = inspect.cleandoc(schema["description"])
+        for name, member in schema.get("properties", {}).items():
+            if _NAMES_INSTANT.search(name):
+                _mark_instant(member)
+    return schemas
+
+
+def _mark_instant(schema: Schema) -> None:
+    for each in schema.get("anyOf", [schema]):
+        if each["type"] == "string":
+            each["format"] = INSTANT["format"]
 
 
 def json_content(schema: Schema, examples: dict[str, Any] | None = None) -> Operation:
@@ -62,12 +91,26 @@ def header(about: str, schema: Schema = TEXT) -> Operation:
     return {"description": about, "required": True, "schema": schema}
 
 
+def optional_header(about: str, schema: Schema = TEXT) -> Operation:
+    """Return a header that some of the answers have."""
+    return {"description": about, "schema": schema}
+
+
 def parameter(place: str, name: str, about: str, schema: Schema = TEXT) -> Operation:
     """Return a parameter; place is `query`, `header` or `path`, and only `path` is required."""
     return {
         "name": name, "in": place, "required": place == "path", "description": about,
         "schema": schema,
     }  # fmt: skip
+
+
+IDENTIFIER = parameter(
+    "path", "identifier", "`providerIdentifier:externalId`, percent-encoded.",
+    TEXT | {"examples": ["my-crm:listing-456"]},
+)  # fmt: skip
+IF_NONE_MATCH = parameter(
+    "header", "If-None-Match", "ETags that are known already: 304 instead of what they stand for."
+)
 
 
 def problem_responses(codes: Iterable[str]) -> Operation:
@@ -78,8 +121,16 @@ def problem_responses(codes: Iterable[str]) -> Operation:
     return {str(status): _problem(status, by_status[status]) for status in sorted(by_status)}
 
 
+_SECONDS: Schema = {"type": "integer", "minimum": 1}
+RETRY_AFTER = {"Retry-After": header("Seconds to wait.", _SECONDS)}
 _HEADERS: dict[int, dict[str, Operation]] = {
     401: {"WWW-Authenticate": header("The scheme that is missing.", {"const": "ApiKey"})},
+    429: {
+        **RETRY_AFTER,
+        "RateLimit": optional_header('What is left: `"items";r=<items>;t=<seconds until all>`.'),
+        "RateLimit-Policy": optional_header('The rule: `"items";q=<items at once>;w=60`.'),
+    },
+    503: {"Retry-After": optional_header("Seconds to wait, when that is known.", _SECONDS)},
 }
 """What `problems.problem_response` sends beside the body."""
 

@@ -4,6 +4,9 @@ from typing import Any
 
 from ingest_api.openapi_parts import (
     COUNT,
+    IDENTIFIER,
+    IF_NONE_MATCH,
+    INSTANT,
     KEY_PROBLEMS,
     KEY_SECURITY,
     TEXT,
@@ -87,8 +90,8 @@ LIST_OPERATION = _operation(
 STORED_OPERATION = _operation(
     json_answer("The listing as it is stored.", ref("StoredListing"), _ETAG),
     [
-        parameter("path", "identifier", "`providerIdentifier:externalId`, percent-encoded."),
-        parameter("header", "If-None-Match", "ETags that are known already."),
+        IDENTIFIER,
+        IF_NONE_MATCH,
     ],
     "not_found",
     **{"304": {"description": "Still at a revision of If-None-Match.", "headers": _ETAG}},
@@ -127,6 +130,6 @@ def reading_schemas() -> dict[str, Any]:
     fields = listing_schema()["properties"]
     ours = {
         "id": COUNT, "identifier": TEXT, "revision": COUNT, "contentHash": TEXT, "eventId": TEXT,
-        "statusSince": TEXT, "deletedAt": TEXT,
+        "statusSince": INSTANT, "deletedAt": INSTANT,
     }  # fmt: skip
     return {"ListingPart": {"type": "object", "title": "ListingPart", "properties": fields | ours}}

@@ -195,6 +195,16 @@ def _count_quotes(document: Any) -> int:
         raise _BadJsonError("it is nested too deeply") from None
 
 
+def whole_number(value: Any) -> int | None:
+    """Return a JSON value as a whole number; None when it is none. 5.0 is 5, as JSON Schema says.
+
+    For bodies of calls; listings' fields are read by `store.shapes.checks`.
+    """
+    if type(value) is int:
+        return value
+    return int(value) if type(value) is float and value.is_integer() else None
+
+
 def _parse_members(body: bytes) -> dict[str, msgspec.Raw] | None:
     """Decode an object one level deep; None when the body is no object.
 

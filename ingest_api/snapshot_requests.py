@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ingest_api.reading import Refusal, RefusedError, invalid, read_object
+from ingest_api.reading import Refusal, RefusedError, invalid, read_object, whole_number
 from store.shapes.checks import Violation, check_provider_identifier
 from store.shapes.vocabulary import PropertyType, Transaction
 
@@ -24,7 +24,8 @@ def read_opening(payload: bytes) -> tuple[str, str | None, str | None]:
 
 def read_closing(payload: bytes) -> int:
     """Return how many listings the sender means to have sent. Raises RefusedError."""
-    expected: int = _read(payload, _CLOSING, "expectedCount")["expectedCount"]
+    expected = whole_number(_read(payload, _CLOSING, "expectedCount")["expectedCount"])
+    assert expected is not None  # as _count saw
     return expected
 
 
@@ -61,9 +62,12 @@ def _code_of(codes: list[str]) -> _Check:
 
 
 def _count(name: str, value: Any) -> list[Violation]:
-    if type(value) is int and 0 <= value <= MOST_EXPECTED:
-        return []
-    return [Violation(name, "wrong_type", "must be a whole number, 0 or more")]
+    number = whole_number(value)
+    if number is None:
+        return [Violation(name, "wrong_type", "must be a whole number")]
+    if not 0 <= number <= MOST_EXPECTED:
+        return [Violation(name, "out_of_range", f"must be 0 to {MOST_EXPECTED}")]
+    return []
 
 
 _OPENING: dict[str, _Check] = {

@@ -6,6 +6,8 @@ Keys and people stay in the platform's journal.
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -46,6 +48,20 @@ def wipe_sandbox(settings: Settings, partner_id: int) -> None:
             gone = home.with_name(f".{home.name}-{os.urandom(4).hex()}")
             home.rename(gone)
             shutil.rmtree(gone)
+
+
+def sandbox_partners(settings: Settings) -> list[int]:
+    """Return the partners that have a sandbox, or will have it in a moment."""
+    names = [each.parent.name for each in Home(settings.home).sandboxes.glob("*/journal.sqlite")]
+    return sorted(int(name) for name in names if name.isdigit())  # others are on their way out
+
+
+@contextmanager
+def held_sandbox(settings: Settings, partner_id: int) -> Iterator[Settings | None]:
+    """Yield a partner's sandbox, which is neither made nor wiped meanwhile; None without one."""
+    sandbox = sandbox_settings(settings, partner_id)
+    with locked(_lock(settings)):
+        yield None if sandbox_stamp(sandbox) is None else sandbox
 
 
 def sandbox_stamp(sandbox: Settings) -> int | None:

@@ -35,7 +35,7 @@ async def post_authentication_token(request: Request) -> Response:
     if isinstance(document, Refusal):
         is_no_object = document.code == "validation_failed"
         status = 400 if is_no_object else PROBLEMS[document.code].status
-        return jwt_problem_response(status, document.detail)
+        return jwt_problem_response(status, document.detail, dict(document.headers))
     if missing := _missing(document):
         return jwt_problem_response(400, missing)
     return await _log_in(request, document["email"], document["password"])

@@ -62,7 +62,7 @@ Result = TypeVar("Result")
 
 
 @router.post(KEYS_PATH, openapi_extra=CREATE_KEY_OPERATION, operation_id="create_key",
-             summary="Make a key")  # fmt: skip
+             status_code=201, summary="Make a key")  # fmt: skip
 async def create_key(request: Request) -> Response:
     """Make a key of a partner, who is made when new. `key` is shown in this answer only."""
     admin = await admin_of(request)
@@ -112,7 +112,7 @@ async def patch_key(request: Request) -> Response:
 
 
 @router.delete(KEYS_PATH + "/{id}", openapi_extra=REVOKE_KEY_OPERATION, operation_id="revoke_key",
-               summary="Revoke a key")  # fmt: skip
+               status_code=204, summary="Revoke a key")  # fmt: skip
 async def delete_key(request: Request) -> Response:
     """End a key with the next request. It stays in the list; revoking it again changes nothing."""
     admin = await admin_of(request)
@@ -123,7 +123,8 @@ async def delete_key(request: Request) -> Response:
 
 
 @router.post(KEYS_PATH + "/{id}/rotate", openapi_extra=ROTATE_KEY_OPERATION,
-             operation_id="rotate_key", summary="Give a key a new secret")  # fmt: skip
+             operation_id="rotate_key", status_code=201,
+             summary="Give a key a new secret")  # fmt: skip
 async def post_rotation(request: Request) -> Response:
     """Give a key a new secret, shown in this answer only; the present one holds for an overlap.
 

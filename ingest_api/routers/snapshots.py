@@ -50,7 +50,7 @@ async def open_snapshot(request: Request) -> Response:
 
 
 @router.get(
-    "/{snapshot_id}",
+    "/{snapshotId}",
     openapi_extra=SNAPSHOT_OPERATION,
     operation_id="get_snapshot",
     summary="See how a snapshot stands",
@@ -62,7 +62,7 @@ async def get_snapshot(request: Request) -> Response:
 
 
 @router.post(
-    "/{snapshot_id}/close",
+    "/{snapshotId}/close",
     openapi_extra=CLOSE_OPERATION,
     operation_id="close_snapshot",
     summary="Close a snapshot",
@@ -79,7 +79,7 @@ async def close_snapshot(request: Request) -> Response:
 
 
 @router.post(
-    "/{snapshot_id}/confirm",
+    "/{snapshotId}/confirm",
     openapi_extra=CONFIRM_OPERATION,
     operation_id="confirm_snapshot",
     summary="Confirm a snapshot that is held",
@@ -91,7 +91,7 @@ async def confirm_snapshot(request: Request) -> Response:
 
 
 @router.delete(
-    "/{snapshot_id}",
+    "/{snapshotId}",
     openapi_extra=ABANDON_OPERATION,
     operation_id="abandon_snapshot",
     summary="Abandon a snapshot",
@@ -109,7 +109,7 @@ async def abandon_snapshot(request: Request) -> Response:
 async def _own(request: Request) -> tuple[Sender, Place, Snapshot]:
     visit = await poster(request)
     sender, place = visit.sender, visit.place
-    snapshot = await place.synchroniser.find(sender, request.path_params["snapshot_id"])
+    snapshot = await place.synchroniser.find(sender, request.path_params["snapshotId"])
     if snapshot is None or not _is_bound(sender, snapshot):
         live_key(request)
         raise RefusedError(NO_SUCH)

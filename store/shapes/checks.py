@@ -102,8 +102,8 @@ class Warned:
     path: str
     code: str
     message: str
-    from_value: str | float | None = None
-    to_value: str | float | None = None
+    from_value: str | float | bool | None = None
+    to_value: str | float | bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,8 @@ def field_schema(field: Field) -> Schema:
         return schema
     if "enum" in schema:
         # Not a null among the codes: generators of clients make three types of that.
-        codes = {"type": schema.pop("type"), "enum": schema.pop("enum")}
+        ours = [name for name in ("type", "enum", _NAMES) if name in schema]
+        codes = {name: schema.pop(name) for name in ours}
         return schema | {"anyOf": [codes, {"type": "null"}]}
     return schema | {"type": [schema["type"], "null"]}
 
@@ -112,14 +113,14 @@ def _shape(field: Field) -> Schema:
         case Kind.IDENTIFIER | Kind.TEXT:
             return _text_shape(field)
         case Kind.ENUM:
-            return {"enum": _values(field)}
+            return _choices(field)
         case Kind.INSTANT:
             return {"format": "date-time"}
         case Kind.URLS:
             address = {"type": "string", "maxLength": field.max_length, "pattern": _URL}
             return {"items": address, "maxItems": field.max_items}
         case Kind.CODES:
-            code = {"type": "string", "enum": _values(field)}
+            code = {"type": "string", **_choices(field)}
             return {"items": code, "maxItems": field.max_items}
         case Kind.OBJECT:
             return {"properties": {inner.name: field_schema(inner) for inner in field.fields}}
@@ -135,6 +136,17 @@ def _shape(field: Field) -> Schema:
 
 def _values(field: Field) -> list[str]:
     return [code.value for code in field.choices or ()]
+
+
+_NAMES = "x-enum-varnames"
+
+
+def _choices(field: Field) -> Schema:
+    """Return the codes; with names for generators of clients where a code makes none ("A+")."""
+    codes = list(field.choices or ())
+    if all(code.value.isidentifier() for code in codes):
+        return {"enum": _values(field)}
+    return {"enum": _values(field), _NAMES: [code.name for code in codes]}
 
 
 _URL = f"^{URL_PATTERN}$"

@@ -17,7 +17,11 @@ from store.shapes.vocabulary import Permission
 from tests.journeys.server import ROOT, await_health, get, run
 
 LISTINGS = "/api/integration/estates"
+SNAPSHOTS = "/api/integration/snapshots"
+KEYS = "/api/keys"
 LOGIN = "/authentication_token"
+SPARE = 20
+"""Snapshots and keys that are there: each is closed or revoked sooner or later."""
 PARTNER = "Contract"
 ADMIN = {"email": "admin@example.com", "password": "contract-contract-contract"}
 
@@ -26,15 +30,16 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The running API: its address and document, a key with every permission, what was posted,
-    and the token of an admin where people can log in."""
+    """The running API: its address and document, a key with every permission and one of a sandbox,
+    the token of an admin, and by the names of paths' parameters what there is."""
 
     home: Path
     base: str
     key: str
+    sandbox_key: str
+    token: str
     document: Json
-    posted: Json
-    token: str | None
+    known: dict[str, list[str] | list[int]]
 
     @property
     def log(self) -> Path:
@@ -50,7 +55,7 @@ class Running:
 @contextmanager
 def running(home: Path) -> Iterator[Running]:
     """Serve the API while the block runs."""
-    key = make_key(home)
+    key, sandbox_key = make_key(home), make_key(home, "--environment", "sandbox")
     port = free_port()
     base = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port), "--home", str(home)]
@@ -60,9 +65,9 @@ def running(home: Path) -> Iterator[Running]:
         try:
             await_health(base)
             _, document = get(f"{base}/openapi.json")
-            posted = post_example(base, key, document)
-            token = log_in(home, base) if LOGIN in document["paths"] else None
-            made = Running(home, base, key, document, posted, token)
+            token = log_in(home, base)
+            known = seeded(base, key, token, document)
+            made = Running(home, base, key, sandbox_key, token, document, known)
             made.document_file.write_bytes(msgspec.json.encode(document))
             yield made
         finally:
@@ -70,13 +75,29 @@ def running(home: Path) -> Iterator[Running]:
             process.wait()
 
 
-def make_key(home: Path) -> str:
-    """Make a key that may do everything a key can."""
+def make_key(home: Path, *more: str) -> str:
+    """Make a key that may do everything a key can; more: further arguments of the command."""
     permissions = [word for each in Permission for word in ("--permission", each.value)]
-    made = run("keys", "create", "--partner", PARTNER, *permissions, home=home)
+    made = run("keys", "create", "--partner", PARTNER, *permissions, *more, home=home)
     if made.returncode:
         raise RuntimeError(f"no key could be made: {made.stderr}")
     return made.stdout.strip().splitlines()[-1]
+
+
+def seeded(base: str, key: str, token: str, document: Json) -> dict[str, list[str] | list[int]]:
+    """Store a listing, open snapshots and make keys; return their names in paths."""
+    posted = post_example(base, key, document)
+    opening = {"providerIdentifier": posted["identifier"].partition(":")[0]}
+    wish = {"partner": PARTNER, "permissions": ["read.estates"]}
+    admin = {"Authorization": f"Bearer {token}"}
+    snapshots = [send(f"{base}{SNAPSHOTS}", opening, {"X-API-Key": key}) for _ in range(SPARE)]
+    keys = [send(f"{base}{KEYS}", wish, admin) for _ in range(SPARE)]
+    return {
+        "identifier": [posted["identifier"]],
+        "eventId": [posted["eventId"]],
+        "snapshotId": [each["id"] for each in snapshots],
+        "id": [each["id"] for each in keys],
+    }
 
 
 def post_example(base: str, key: str, document: Json) -> Json:

@@ -13,8 +13,9 @@ const [baseUrl, key] = process.argv.slice(2);
 const client = createClient<paths>({ baseUrl, headers: { "X-API-Key": key } });
 
 const published = await client.POST("/api/integration/estates", { body: quickStart });
-const answer: ListingAnswer | undefined = published.data;
-if (!answer) throw new Error(JSON.stringify(published.error));
+if (!published.data) throw new Error(JSON.stringify(published.error));
+if ("dryRun" in published.data) throw new Error("nothing was stored");
+const answer: ListingAnswer = published.data;
 
 const refused = await client.POST("/api/integration/estates", {
   body: { providerIdentifier: "my-crm", externalId: "typescript", title: " " },
