@@ -6,9 +6,9 @@ Key and permission are judged before a byte of the body is read.
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, cast
+from typing import cast
 
-from fastapi import Depends, Request
+from fastapi import Request
 from starlette.types import Message
 
 from ingest_api.place import Place
@@ -140,14 +140,6 @@ def take_items(request: Request, key: KeyRecord, count: int) -> None:
     if isinstance(verdict, Exceeding):
         detail = f"The key may send {burst} items at once: send it in parts."
         raise RefusedError(Refusal("bulk_exceeds_rate", detail, limit=burst, headers=headers))
-
-
-async def _live_key(request: Request) -> KeyRecord:
-    # Async, because FastAPI would run a plain function in a thread, and KeyReader has one.
-    return live_key(request)
-
-
-LiveKey = Annotated[KeyRecord, Depends(_live_key)]
 
 
 async def poster(request: Request) -> Visit:

@@ -43,7 +43,7 @@ DELETE_OPERATION: Operation = {
     ],
     "responses": {
         "204": {"description": "It is deleted, now or before."},
-        **problem_responses((*CALL_PROBLEMS, "not_found", "precondition_failed")),
+        **problem_responses((*CALL_PROBLEMS, "rate_limited", "not_found", "precondition_failed")),
     },
 }  # fmt: skip
 

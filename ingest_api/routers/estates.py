@@ -122,35 +122,27 @@ async def _post_lines(request: Request, visit: Visit, asked: "_Asked") -> Respon
     door, sender, place = door_of(request), visit.sender, visit.place
     folder = place.settings.home / "spool"
     spool = await spooled(pieces(request, MAX_NDJSON_BYTES, "stream"), folder)
+    try:
+        take_items(request, visit.key, spool.lines)
+    except RefusedError:
+        spool.close()
+        raise
     wanted = Wanted(snapshot=asked.snapshot, is_part=True)
 
     async def apply(lines: Sequence[bytes], first: int) -> bytes:
         now = door.clock()
-        if limited := _limited(request, visit, len(lines)):
-            answers = [item_answer(first + at, limited) for at in range(len(lines))]
-        elif asked.is_dry_run:
+        if asked.is_dry_run:
             tried = await place.rehearsal.try_posts(sender, lines, now)
             return _lines(dry_run_item(first + at, each) for at, each in enumerate(tried))
-        else:
-            outcomes = await accept_bulk(place.counter, sender, lines, now, wanted)
-            assert not isinstance(outcomes, Kept)  # lines keep no answers
-            answers = [item_answer(first + at, each) for at, each in enumerate(outcomes)]
-        return _lines(answers)
+        outcomes = await accept_bulk(place.counter, sender, lines, now, wanted)
+        assert not isinstance(outcomes, Kept)  # lines keep no answers
+        return _lines(item_answer(first + at, each) for at, each in enumerate(outcomes))
 
     return StreamingResponse(answered(spool, apply), media_type=NDJSON)
 
 
 def _lines(answers: Iterable[ItemAnswer | DryRunItem]) -> bytes:
     return b"".join(encode(answer) + b"\n" for answer in answers)
-
-
-def _limited(request: Request, visit: Visit, count: int) -> Refusal | None:
-    """Return why a group of lines is not let in: the key's rate is spent."""
-    try:
-        take_items(request, visit.key, count)
-    except RefusedError as refused:
-        return refused.refusal
-    return None
 
 
 class _Asked:
