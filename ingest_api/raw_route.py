@@ -21,6 +21,10 @@ COUNTED = "imo360.is_counted"
 """Set in a request's scope when the journal counts the call, with what was posted."""
 
 
+RELEASE = "imo360.release"
+"""Where a request's scope keeps what is to be called once it is answered."""
+
+
 class RawRoute(APIRoute):
     """Calls `endpoint(request) -> Response` directly; the route stays in OpenAPI.
 
@@ -54,6 +58,8 @@ class RawRoute(APIRoute):
                 raise
             finally:
                 _count_call(scope, began)
+                if RELEASE in scope:
+                    scope[RELEASE]()
             if RATE_HEADERS in scope:
                 response.headers.update(scope[RATE_HEADERS])
             return response

@@ -4,8 +4,11 @@ import itertools
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
+from http.client import HTTPConnection
 from pathlib import Path
+from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from store.audit import COMMAND_LINE
 from store.database import writing
 from store.keys import KeyWish, issue_key
 from store.settings import Settings
+from store.shapes.wire import MAX_BULK_BYTES
 from tests.conftest import NOW
 from tests.ingest_api.conftest import LISTINGS, Api, People, problem_of
 from tests.ingest_api.conftest import serving as serving_api
@@ -247,4 +251,70 @@ def test_the_inbox_counts_what_it_holds() -> None:
     inbox.take(4)
     inbox.give_back(10)
     inbox.take(10)
-    assert BODIES_BYTES >= 32 * 1024 * 1024
+    assert BODIES_BYTES >= 2 * MAX_BULK_BYTES
+
+
+BODY = b" " * 800_000 + b'{"items":[{}]}'
+
+
+@pytest.fixture
+def narrow(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    """The API with room for two such bodies."""
+    monkeypatch.setattr("ingest_api.app.BODIES_BYTES", 2 * len(BODY) + 100_000)
+    with serving_api(settings) as api:
+        yield api
+
+
+def almost_sent(api: Api, key: str) -> HTTPConnection:
+    """Send a bulk but for its last byte."""
+    connection = HTTPConnection("127.0.0.1", api.port, timeout=20)
+    connection.putrequest("POST", BULK)
+    connection.putheader("X-API-Key", key)
+    connection.putheader("Content-Type", "application/json")
+    connection.putheader("Content-Length", str(len(BODY)))
+    connection.endheaders(BODY[:-1])
+    return connection
+
+
+def await_answered(connections: list[HTTPConnection], count: int) -> list[HTTPConnection]:
+    """Wait until so many have an answer to read; return these."""
+    answered: list[HTTPConnection] = []
+    with DefaultSelector() as selector:
+        for connection in connections:
+            selector.register(connection.sock, EVENT_READ, connection)
+        while len(answered) < count:
+            for key, _ in selector.select(20):
+                selector.unregister(key.fileobj)
+                answered.append(key.data)
+    return answered
+
+
+def test_large_bodies_beyond_the_room_are_to_come_again_and_small_ones_go_on(
+    narrow: Api, listing: dict[str, Any]
+) -> None:
+    key = narrow.make_key()
+    for turn in range(3):
+        bulks = [almost_sent(narrow, key) for _ in range(6)]
+        refused = await_answered(bulks, 4)
+        assert narrow.post(key, listing | {"externalId": f"a-{turn}"}).status_code == 201
+        for bulk in set(bulks) - set(refused):
+            with suppress(BrokenPipeError):  # it may be refused just now
+                bulk.send(BODY[-1:])
+        statuses = [answer_of(bulk) for bulk in bulks]
+        assert set(statuses) == {200, 503}
+        assert statuses.count(503) >= 4
+    # What went away without an answer, or was refused, left its room to others.
+    leaving = almost_sent(narrow, key)
+    leaving.close()
+    assert answer_of(almost_sent(narrow, key), BODY[-1:]) == 200
+
+
+def answer_of(bulk: HTTPConnection, rest: bytes = b"") -> int:
+    if rest:
+        bulk.send(rest)
+    answer = bulk.getresponse()
+    problem = json.loads(answer.read())
+    bulk.close()
+    if answer.status == 503:
+        assert (problem["code"], answer.headers["Retry-After"]) == ("not_ready", "1")
+    return answer.status
