@@ -35,10 +35,10 @@ class RawRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Any, **options: Any) -> None:
         super().__init__(path, endpoint, **options)
-        answer = self.get_route_handler()
+        self.answer = self.get_route_handler()
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            response = await answer(Request(scope, receive))
+            response = await self.answer(Request(scope, receive))
             await response(scope, receive, send)
 
         self.app = app
