@@ -94,8 +94,11 @@ def seal(
 ) -> None:
     """Bring journaled events into the lake until Ctrl-C; `up` and `serve` do so themselves."""
     from cli.sealing import seal_on
+    from store.schema import expect_current
 
-    seal_on(settings_for(home), parent=parent)
+    settings = settings_for(home)
+    expect_current(settings)
+    seal_on(settings, parent=parent)
 
 
 @app.command(epilog="Example: imo360 work")

@@ -78,11 +78,13 @@ def serve_share(settings: Settings, descriptor: int, parent: int | None) -> int:
     """Serve on an inherited socket, one of several processes, until SIGTERM."""
     stop = threading.Event()
     stop_with(parent, stop)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # see _serve
     with socket.socket(fileno=descriptor) as listener:
         previewer = PreviewProcess(settings)
         server = uvicorn.Server(_config(settings, previewer))
         threading.Thread(target=_end_with, args=(server, stop), daemon=True).start()
-        server.run(sockets=[listener])
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
         previewer.close()
     return 0 if server.started else 1
 
@@ -149,7 +151,7 @@ def _serve(settings: Settings, parts: list[Any], workers: int) -> int:
             part.start()
             started.append(part)
         if workers > 1:
-            return _serve_shared(settings, listener, workers, started)
+            return _serve_shared(settings, listener, workers)
         previewer = PreviewProcess(settings)
         server = uvicorn.Server(_config(settings, previewer))
         threading.Thread(target=_announce, args=(server, host, port), daemon=True).start()
@@ -163,21 +165,25 @@ def _serve(settings: Settings, parts: list[Any], workers: int) -> int:
         listener.close()
 
 
-def _serve_shared(
-    settings: Settings, listener: socket.socket, workers: int, started: list[Any]
-) -> int:
+def _serve_shared(settings: Settings, listener: socket.socket, workers: int) -> int:
     """Let so many processes accept on one socket, until a signal."""
     host, port = listener.getsockname()[:2]
     listener.listen(BACKLOG)
     descriptor = listener.fileno()
     share = settings.model_copy(update={"api_processes": workers})
-    for _ in range(workers):
-        child = Child(share, ["serve", "--socket", str(descriptor)], [descriptor])
-        child.start()
-        started.append(child)
-    _say_up(host, port)
-    with suppress(KeyboardInterrupt):
-        threading.Event().wait()
+    arguments = ["serve", "--socket", str(descriptor)]
+    children = [Child(share, arguments, [descriptor]) for _ in range(workers)]
+    try:
+        for child in children:
+            child.start()
+        _say_up(host, port)
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
+    finally:
+        for child in children:  # all at once: each finishes what is under way
+            child.tell_to_stop()
+        for child in children:
+            child.stop()
     return 0
 
 

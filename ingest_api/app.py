@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
-from ingest_api.dependencies import Door, Inbox, RecentKeys
+from ingest_api.dependencies import BODIES_BYTES, Door, Inbox, RecentKeys
 from ingest_api.dry_run import Previewer
 from ingest_api.jwt_problems import TokenRefusedError, answer_token_refused
 from ingest_api.office import Office
@@ -72,7 +72,7 @@ def create_app(
             sandboxes = Sandboxes(settings, clock, previewer)
             limits = RateLimits(1 / settings.api_processes)
             app.state.door = Door(
-                place, sandboxes, reader, RecentKeys(reader), clock, Inbox(), limits
+                place, sandboxes, reader, RecentKeys(reader), clock, Inbox(BODIES_BYTES), limits
             )
             app.state.office = Office(settings, engine, clock)
             opened.enter_context(_calm_collector())

@@ -6,14 +6,14 @@ Key and permission are judged before a byte of the body is read.
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, cast
+from typing import cast
 
-from fastapi import Depends, Request
+from fastapi import Request
 from starlette.types import Message
 
 from ingest_api.place import Place
 from ingest_api.rate_limits import Exceeding, RateLimits, Refused, rate_headers
-from ingest_api.raw_route import CALLER, RATE_HEADERS
+from ingest_api.raw_route import CALLER, RATE_HEADERS, RELEASE
 from ingest_api.reading import Refusal, RefusedError, too_large
 from ingest_api.sandboxes import Sandboxes
 from store.keys import KeyReader, KeyRecord
@@ -24,7 +24,7 @@ LOOK_AGAIN = timedelta(milliseconds=50)
 """How long a key counts as seen: at thousands of posts a second, a look per some hundred posts."""
 
 BODIES_BYTES = 256 * 1024 * 1024
-"""Most bytes of bodies that are being received at one time, in this process."""
+"""Most bytes of large bodies that are received or worked on at one time, in this process."""
 
 
 class RecentKeys:
@@ -58,9 +58,9 @@ class RecentKeys:
 
 
 class Inbox:
-    """Counts the bytes of bodies that are being received, so that memory stays bounded."""
+    """Counts the bytes of bodies from their coming to their answers, so that memory is bounded."""
 
-    def __init__(self, most_bytes: int = BODIES_BYTES) -> None:
+    def __init__(self, most_bytes: int) -> None:
         self._left = most_bytes
 
     def take(self, count: int) -> None:
@@ -142,14 +142,6 @@ def take_items(request: Request, key: KeyRecord, count: int) -> None:
         raise RefusedError(Refusal("bulk_exceeds_rate", detail, limit=burst, headers=headers))
 
 
-async def _live_key(request: Request) -> KeyRecord:
-    # Async, because FastAPI would run a plain function in a thread, and KeyReader has one.
-    return live_key(request)
-
-
-LiveKey = Annotated[KeyRecord, Depends(_live_key)]
-
-
 async def poster(request: Request) -> Visit:
     """Return who posts, and where to. Raises RefusedError unless the key may.
 
@@ -215,23 +207,25 @@ async def receive_json(request: Request, limit: int, what: str) -> bytes:
 
 
 async def _receive_rest(request: Request, first: bytes, limit: int, what: str) -> bytes:
-    """Receive a body that comes in several pieces."""
-    inbox, chunks, size = door_of(request).inbox, [first], len(first)
-    inbox.take(size)
-    try:
-        is_more = True
-        while is_more:
-            message = await _next_message(request)
-            chunk = message.get("body", b"")
-            inbox.take(len(chunk))
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                raise RefusedError(too_large(limit, what))
-            is_more = message.get("more_body", False)
-        return b"".join(chunks)
-    finally:
+    """Receive a body that comes in several pieces; the inbox counts it until it is answered."""
+    inbox, chunks, size = door_of(request).inbox, [first], 0
+
+    def give_back() -> None:
         inbox.give_back(size)
+
+    request.scope[RELEASE] = give_back
+    inbox.take(len(first))
+    size, is_more = len(first), True
+    while is_more:
+        message = await _next_message(request)
+        chunk = message.get("body", b"")
+        inbox.take(len(chunk))
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            raise RefusedError(too_large(limit, what))
+        is_more = message.get("more_body", False)
+    return b"".join(chunks)
 
 
 async def pieces(request: Request, limit: int, what: str) -> AsyncIterator[bytes]:

@@ -181,9 +181,11 @@ def _violation(found: dict[str, Any]) -> Violation:
     return Violation(path, "wrong_type", "must have the documented form")
 
 
-async def answer_internal_error(_request: Request, _error: Exception) -> Response:
+async def answer_internal_error(request: Request, _error: Exception) -> Response:
     """Answer a broken promise of ours; the server logs the traceback beside this line."""
     occurrence = f"urn:uuid:{uuid.uuid4()}"
     LOG.error("internal error %s", occurrence)
     detail = "Nothing more is known here: send the same again, or tell us the instance."
-    return problem_response(Refusal("internal_error", detail), occurrence)
+    return problem_response(
+        Refusal("internal_error", detail), occurrence, request.scope.get(RATE_HEADERS)
+    )

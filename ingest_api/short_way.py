@@ -9,7 +9,8 @@ import logging
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from ingest_api.problems import answer_internal_error, answer_refused
 from ingest_api.raw_route import RawRoute
@@ -37,17 +38,16 @@ class ShortWay:
             return
         scope["app"] = self._app
         scope["route"] = route
-        await _answered(route.app, scope, receive, send)
+        response = await _answer(route, Request(scope, receive))
+        await response(scope, receive, send)
 
 
-async def _answered(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer as the framework's exception handlers do."""
+async def _answer(route: RawRoute, request: Request) -> Response:
+    """Return what the framework's exception handlers would."""
     try:
-        await app(scope, receive, send)
+        return await route.answer(request)
     except RefusedError as refused:
-        response = await answer_refused(Request(scope, receive), refused)
-        await response(scope, receive, send)
+        return await answer_refused(request, refused)
     except Exception as problem:
-        LOG.exception("a post failed")
-        response = await answer_internal_error(Request(scope, receive), problem)
-        await response(scope, receive, send)
+        LOG.exception("a call failed")
+        return await answer_internal_error(request, problem)

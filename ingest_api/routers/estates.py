@@ -133,15 +133,13 @@ async def _post_lines(request: Request, visit: Visit, asked: "_Asked") -> Respon
         now = door.clock()
         if limited := _limited(request, visit, len(lines)):
             place.desk.tally.refuse(sender.key_id, limited.codes, len(lines))
-            answers = [item_answer(first + at, limited) for at in range(len(lines))]
-        elif asked.is_dry_run:
+            return _lines(item_answer(first + at, limited) for at in range(len(lines)))
+        if asked.is_dry_run:
             tried = await place.rehearsal.try_posts(sender, lines, now, wanted)
             return _lines(dry_run_item(first + at, each) for at, each in enumerate(tried))
-        else:
-            outcomes = await accept_bulk(place.counter, sender, lines, now, wanted)
-            assert not isinstance(outcomes, Kept)  # lines keep no answers
-            answers = [item_answer(first + at, each) for at, each in enumerate(outcomes)]
-        return _lines(answers)
+        outcomes = await accept_bulk(place.counter, sender, lines, now, wanted)
+        assert not isinstance(outcomes, Kept)  # lines keep no answers
+        return _lines(item_answer(first + at, each) for at, each in enumerate(outcomes))
 
     # A group beyond the key's burst could never be let in.
     most_lines = min(GROUP_LINES, visit.key.rate_burst or visit.key.rate_per_minute or GROUP_LINES)

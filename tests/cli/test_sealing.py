@@ -1,6 +1,7 @@
 """Sandboxes are sealed as they stand: none half made, none of which only the open file is left."""
 
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from store.journal import Sender, open_journal
 from store.raw_lake import RawLake
 from store.sandbox import make_sandbox, sandbox_settings, wipe_sandbox
 from store.settings import Settings
+from tests.cli.conftest import Call
 from tests.conftest import NOW
 from tests.listings import post
 
@@ -49,3 +51,20 @@ def test_what_is_left_of_a_wiped_sandbox_is_not_sealed(
         seal_sandboxes(settings)
     assert not caplog.records
     assert RawLake(settings.model_copy(update={"home": left})).waiting()
+
+
+def test_a_sandbox_that_cannot_be_sealed_stops_no_other(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    lake = post_in_sandbox(settings, "a")
+    broken = make_sandbox(settings, PARTNER - 1, NOW)
+    (broken.home / "journal.sqlite").write_bytes(b"no database" * 500)
+    seal_sandboxes(settings)
+    assert not lake.waiting()
+    assert "sealing failed" in caplog.text
+
+
+def test_there_must_be_a_home_to_seal(call: Call, tmp_path: Path) -> None:
+    done = call("seal", "--home", f"{tmp_path}/none")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
