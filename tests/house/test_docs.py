@@ -34,6 +34,12 @@ FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 PICTURE_BYTES = 300_000
 OF_OPTIONS = {"IMO360_KEY", "IMO360_ADMIN_PASSWORD"}
 """Variables that stand for an option of a command: secrets, which no argument should hold."""
+OF_TESTS = {
+    "IMO360_CONTRACT_EXAMPLES", "IMO360_CONTRACT_SEED", "IMO360_TEST_BULK_KILLS",
+    "IMO360_TEST_BULK_KILLS_POSTS", "IMO360_TEST_CUTS", "IMO360_TEST_CUT_POSTS",
+    "IMO360_TEST_KILLS",
+}  # fmt: skip
+"""Variables that make a loop of the tests longer. The Makefile sets them, a developer may."""
 
 
 def shown(default: object) -> str:
@@ -84,7 +90,7 @@ def test_every_setting_and_its_default_are_told() -> None:
 
 
 def test_no_page_names_a_setting_that_is_not_there() -> None:
-    known = {f"IMO360_{name.upper()}" for name in Settings.model_fields} | OF_OPTIONS
+    known = {f"IMO360_{name.upper()}" for name in Settings.model_fields} | OF_OPTIONS | OF_TESTS
     named = {name for text in TEXTS.values() for name in re.findall(r"\bIMO360_[A-Z_]+\b", text)}
     assert named <= known
 

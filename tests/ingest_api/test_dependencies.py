@@ -108,9 +108,7 @@ def test_it_fills_again_by_the_rate_and_not_beyond_the_burst(limited: Limited) -
 # In which forms n listings can be sent at once. Trials count: they cost us as much.
 TOGETHER = {
     "a bulk": Limited.bulk,
-    "lines": Limited.lines,
     "a dry run of a bulk": lambda limited, count: limited.bulk(count, "?dryRun=true"),
-    "a dry run of lines": lambda limited, count: limited.lines(count, "?dryRun=true"),
 }
 
 
@@ -135,9 +133,39 @@ def test_more_than_the_burst_is_too_much_ever(limited: Limited, send: Any) -> No
     assert standing(send(limited, 5)) == (200, '"items";r=0;t=5', None)
 
 
-def test_a_refused_stream_leaves_no_spool(limited: Limited) -> None:
+# A stream has no length to judge it by: it is let in a group of lines at a time.
+STREAMS = {"lines": "", "a dry run of lines": "?dryRun=true"}
+
+
+def codes_of(answer: Any) -> list[str | None]:
+    """Return each line's reason of refusal, in the order of the lines."""
+    assert answer.status_code == 200
+    verdicts = [json.loads(line) for line in answer.text.splitlines()]
+    assert [each["index"] for each in verdicts] == list(range(len(verdicts)))
+    return [each["error"]["code"] if each.get("error") else None for each in verdicts]
+
+
+@pytest.mark.parametrize("query", STREAMS.values(), ids=STREAMS.keys())
+def test_lines_are_let_in_by_groups_of_a_burst(limited: Limited, query: str) -> None:
+    first = limited.lines(7, query)
+    assert codes_of(first) == [None] * 5 + ["rate_limited"] * 2
+    assert limited.stored() == (0 if query else 5)
+    limited.wait(2)
+    assert codes_of(limited.lines(2, query)) == [None] * 2
+    assert standing(limited.post()) == (429, '"items";r=0;t=5', "1")
+
+
+def test_a_group_of_lines_is_let_in_whole_or_not_at_all(limited: Limited) -> None:
+    limited.bulk(2)
+    assert codes_of(limited.lines(5)) == ["rate_limited"] * 5
+    assert codes_of(limited.lines(3)) == [None] * 3
+    assert limited.stored() == 5
+
+
+@pytest.mark.parametrize("query", STREAMS.values(), ids=STREAMS.keys())
+def test_a_stream_leaves_no_spool(limited: Limited, query: str) -> None:
     before = open_spools()
-    assert limited.lines(6).status_code == 413
+    limited.lines(7, query)
     assert open_spools() == before
 
 
