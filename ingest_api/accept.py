@@ -44,8 +44,7 @@ class Owners(Protocol):
         """Return the partner that owns it; None while it is free."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True, gc=False):
     """A post that is durable, and what the sender should know about it.
 
     supersedes: the position in the same bulk of an earlier post of the same listing.
@@ -330,7 +329,7 @@ def _with_supersedes(outcomes: list[Outcome]) -> list[Outcome]:
         if isinstance(outcome, Taken):
             before = last.get(outcome.accepted.id)
             if before is not None:
-                outcomes[index] = replace(outcome, supersedes=before)
+                outcomes[index] = msgspec.structs.replace(outcome, supersedes=before)
             last[outcome.accepted.id] = index
     return outcomes
 

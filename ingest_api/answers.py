@@ -15,7 +15,7 @@ from store.shapes.checks import Warned
 from store.shapes.posts import Answer
 
 
-class WarningAnswer(msgspec.Struct, rename="camel"):
+class WarningAnswer(msgspec.Struct, rename="camel", gc=False):
     """What an accepted post does that its sender may not expect.
 
     from and to come with `coerced`: the value as posted (when short and printable) and as read.
@@ -28,7 +28,7 @@ class WarningAnswer(msgspec.Struct, rename="camel"):
     to_value: str | float | bool | UnsetType = msgspec.field(default=UNSET, name="to")
 
 
-class ListingAnswer(msgspec.Struct, rename="camel"):
+class ListingAnswer(msgspec.Struct, rename="camel", gc=False):
     """What became of one post.
 
     stale comes only when the body was older than what is stored, supersedesIndex only in a bulk
@@ -77,7 +77,7 @@ class DryRunAnswer(msgspec.Struct, rename="camel"):
     supersedes_index: int | UnsetType = UNSET
 
 
-class ItemAnswer(msgspec.Struct):
+class ItemAnswer(msgspec.Struct, gc=False):
     """What became of one item of a bulk: data when it succeeded, else error."""
 
     index: int

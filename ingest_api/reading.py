@@ -50,8 +50,7 @@ class RefusedError(Exception):
         self.refusal = refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Understood:
+class Understood(msgspec.Struct, frozen=True, gc=False):
     """A valid post and what the sender should know about it."""
 
     post: Post

@@ -8,6 +8,7 @@ Downstream of it stands the raw lake (`raw_lake`).
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -262,14 +263,15 @@ def _note_verdicts(turn: Turn, work: Work, verdicts: Sequence[Verdict]) -> None:
     notes, sender = turn.notes, work.sender
     notes.use(sender.key_id, "calls", work.calls)
     notes.use(sender.key_id, "warned", work.warned)
-    accepted = 0
     # What was rejected is counted when the door keeps its body and knows what it answers.
-    for post, verdict in zip(work.posts, verdicts, strict=True):
-        if isinstance(verdict, Accepted):
-            accepted += 1
-            action = POST if post.deletion is None else DELETE
-            notes.audit(sender, action, post.provider_identifier, "done")
-    notes.use(sender.key_id, "accepted", accepted)
+    accepted = Counter(
+        (POST if post.deletion is None else DELETE, post.provider_identifier)
+        for post, verdict in zip(work.posts, verdicts, strict=True)
+        if isinstance(verdict, Accepted)
+    )
+    for (action, provider), count in accepted.items():
+        notes.audit(sender, action, provider, "done", count)
+    notes.use(sender.key_id, "accepted", accepted.total())
 
 
 def _note_refused(turn: Turn, sender: Sender, provider: str | None, codes: Sequence[str]) -> None:

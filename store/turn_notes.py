@@ -30,9 +30,11 @@ class TurnNotes:
         if count:
             self._usage[key_id, measure] += count
 
-    def audit(self, sender: Sender, action: str, subject: str | None, outcome: str) -> None:
-        """Count an act of a sender."""
-        self._audit[f"key:{sender.key_id}", action, subject, sender.address, outcome] += 1
+    def audit(
+        self, sender: Sender, action: str, subject: str | None, outcome: str, count: int = 1
+    ) -> None:
+        """Count acts of a sender."""
+        self._audit[f"key:{sender.key_id}", action, subject, sender.address, outcome] += count
 
     def random_part(self) -> str:
         """Return 16 random hex digits."""

@@ -1,6 +1,5 @@
 """Servers to measure, each a process of its own, with homes in temporary folders."""
 
-import inspect
 import os
 import subprocess
 import sys
@@ -13,12 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from cli.free_port import free_port
 from cli.starting import start_home
+from store.audit import COMMAND_LINE
 from store.database import open_journal_database, writing
-from store.keys import create_key
+from store.keys import KeyWish, issue_key
 from store.raw_lake import RawLake
 from store.settings import Settings
 
@@ -54,17 +54,13 @@ def temporary_home() -> Iterator[Settings]:
 
 def make_bench_key(settings: Settings) -> str:
     """Return a key that may publish, with a rate no bench reaches: its limiter is in the path."""
-    rate: dict[str, Any] = {"rate_per_minute": RATE_PER_MINUTE} if has_rates() else {}
+    wish = KeyWish(
+        partner="Bench (synthetic)",
+        permissions=["publish.estates"],
+        rate_per_minute=RATE_PER_MINUTE,
+    )
     with writing(open_journal_database(settings)) as connection:
-        return create_key(
-            connection, "Bench (synthetic)", ["publish.estates"], None, None,
-            datetime.now(UTC), **rate,
-        )  # fmt: skip
-
-
-def has_rates() -> bool:
-    """Whether keys of this version can have a rate."""
-    return "rate_per_minute" in inspect.signature(create_key).parameters
+        return issue_key(connection, wish, COMMAND_LINE, datetime.now(UTC)).key
 
 
 @contextmanager

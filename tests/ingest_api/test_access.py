@@ -393,8 +393,9 @@ def test_what_is_anothers_looks_as_if_it_were_not_there(
 ) -> None:
     known = world.names[name]
     unknown = {
-        "identifier": f"{world.names['provider']}-x:a-0", "event": known[:-1] + ("1" if known[-1] == "0" else "0"),
-    }.get(name, known[::-1])  # fmt: skip
+        "identifier": f"{world.names['provider']}-x:a-0",
+        "event": known[:-1] + ("1" if known[-1] == "0" else "0"),
+    }.get(name, known[::-1])
     assert unknown != known
     for caller in ("other partner", "bound", "sandbox"):
         foreign = world.call(operation, caller)
