@@ -224,7 +224,7 @@ def test_the_flows_show_record_refusals_and_zone(
     place = {"latitude": 44.4812, "longitude": 26.0766, "floor": 9, "floorMax": 4}
     single, bulk = ask(
         settings, api_key, process, listing | place,
-        {"items": [listing | place, listing | {"currency": "RON"}]},
+        {"items": [listing | place, listing | {"externalId": "a-2", "currency": "RON"}]},
     )  # fmt: skip
     told = single.json()
     assert told["record"]["external_id"] == "a-1"

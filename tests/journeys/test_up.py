@@ -89,7 +89,7 @@ def test_up_serves_publishes_and_ends_cleanly(
     status, listings = get(f"{base}/api/market/listings?transaction=SALE&type=APARTMENT")
     assert status == 200
     assert [row["title"] for row in listings["rows"]] == ["Apartament 3 camere Herastrau"]
-    assert get(f"{base}/api/integration/estates")[0] == 405
+    assert get(f"{base}/api/integration/estates")[0] == 401
     workers = children(up.pid)
     assert workers
     up.send_signal(ending)
