@@ -234,4 +234,4 @@ def test_the_flows_show_record_refusals_and_zone(
     assert (first["zone"], first["refusals"]) == (told["zone"], told["refusals"])
     assert first["zone"]["name"] == "Herăstrău"
     assert second["zone"]["name"] == "Drumul Taberei"
-    assert second["record"]["currency_code"] == "RON"
+    assert second["record"]["currency"] == "RON"
