@@ -34,7 +34,7 @@ test-fast: setup  ## the fast part of the tests
 
 test: check  ## everything CI runs: check, the fast tests, then the slow ones
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not soak"
-	$(BIN)/pytest -n 2 --dist loadfile -m "slow and not soak"
+	$(BIN)/pytest -n 3 --dist loadfile -m "slow and not soak"
 
 # Tools of the contract, apart from .venv: they bring versions of their own of what we use.
 .venv-contract/.installed: tests/contract/requirements.lock $(STAMP)

@@ -14,6 +14,7 @@ from tests.analytics import planted
 from tests.analytics.conftest import World, describe, make_edition
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [0, 1, 5, 20])
 def test_an_edition_of_few_listings_works(count: int) -> None:
     market = planted.market(count)

@@ -51,6 +51,7 @@ def test_a_market_the_edition_does_not_know_quotes_as_posted() -> None:
     assert frame.select("quote_currency", "price_quote").row(0) == ("RON", 2500.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rooms", "band"), [(None, None), (0, None), (1, "1"), (3, "3"), (4, "4+"), (9, "4+")]
 )

@@ -77,6 +77,7 @@ coordinate = st.one_of(st.none(), st.floats(43, 49, allow_nan=False), st.floats(
 title = st.sampled_from([None, "Apartament Titan", "Casă în Florești, Cluj", "Casă nouă", "Lunca"])
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.lists(st.tuples(coordinate, coordinate, title), min_size=1, max_size=8))
 def test_a_listing_is_placed_the_same_alone_and_among_others(

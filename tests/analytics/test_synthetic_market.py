@@ -77,6 +77,7 @@ def replay(market: SyntheticMarket, stored: dict[Key, Document]) -> Counter[str]
     return outcomes
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_bytes_and_others_do_not(market: SyntheticMarket) -> None:
     def bytes_of(made: SyntheticMarket) -> str:
         return json.dumps([(at.isoformat(), body) for at, body in made.events])
@@ -106,6 +107,7 @@ def test_the_door_refuses_exactly_the_posts_planted_to_be_refused(market: Synthe
     assert planted.height == round(COUNT * 0.012)
 
 
+@pytest.mark.slow
 def test_posting_the_market_twice_changes_nothing(market: SyntheticMarket) -> None:
     stored: dict[Key, Document] = {}
     first = replay(market, stored)

@@ -85,6 +85,7 @@ def test_the_country_has_about_its_size() -> None:
     assert 230_000 < area_km2("ro") < 255_000
 
 
+@pytest.mark.slow
 def test_the_order_of_places_does_not_matter() -> None:
     shuffled = romania.places().sample(fraction=1, shuffle=True, seed=7)
     assert derive_zones(shuffled).equals(romania.zones())

@@ -72,6 +72,7 @@ def test_a_port_in_use_is_one_line(settings: Settings, run: Run) -> None:
     assert f"cannot listen on 127.0.0.1:{port}" in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["migrate"], ["up", "--port", "0"]], ids=["migrate", "up"])
 def test_a_home_that_cannot_be_made_is_one_line(
     command: list[str], tmp_path: Path, run: Run
@@ -110,6 +111,7 @@ def test_an_old_schema_is_one_line(settings: Settings, run: Run) -> None:
     assert "run `imo360 migrate`" in one_line(run("tables", home=settings.home))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "told"),
     [

@@ -30,6 +30,7 @@ def test_our_api_fails_no_check(api: Api, call: Call) -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.slow
 def test_our_api_fails_no_check_with_several_keys(
     api: Api, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:

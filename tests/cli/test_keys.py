@@ -18,6 +18,7 @@ def state(started: Settings, key: str) -> str | None:
     return None if record is None else record.state
 
 
+@pytest.mark.slow
 def test_a_key_from_making_to_its_end(started: Settings, run: Run) -> None:
     home = started.home
     made = run("keys", "create", "--partner", "CRM", "--permission", "publish.estates", "--name",

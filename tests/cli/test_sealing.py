@@ -28,6 +28,7 @@ def post_in_sandbox(settings: Settings, *references: str) -> RawLake:
     return RawLake(sandbox)
 
 
+@pytest.mark.slow
 def test_a_sandbox_is_sealed_again_after_it_was_wiped(settings: Settings) -> None:
     lake = post_in_sandbox(settings, "a", "b")
     seal_sandboxes(settings)

@@ -14,6 +14,7 @@ from tests.ingest_api.conftest import Api
 from tests.store.shapes.test_content_hash import SAMPLES, VALUES
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), VALUES, max_size=8))
 def test_the_clients_hash_is_the_servers(document: dict[str, Any]) -> None:

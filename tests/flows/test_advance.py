@@ -63,6 +63,7 @@ def home(settings: Settings, journal: Journal, sender: Sender, clock: Ticking) -
     return made
 
 
+@pytest.mark.slow
 def test_a_deleted_listing_leaves_the_market_and_stays_as_a_tombstone(home: Home) -> None:
     before = home.country()
     (deleted,) = home.send(deletion("flat-0", "sold"))
@@ -90,6 +91,7 @@ def test_a_listing_posted_again_comes_back_under_its_id(home: Home) -> None:
     assert (row["price"], row["spell"], row["status"]) == (145_000, 2, "active")
 
 
+@pytest.mark.slow
 def test_a_deletion_with_a_price_that_cannot_be_takes_the_listing_off(home: Home) -> None:
     home.send(post("flat-0", price=1))
     (deleted,) = home.send(deletion("flat-0"))
@@ -98,6 +100,7 @@ def test_a_deletion_with_a_price_that_cannot_be_takes_the_listing_off(home: Home
     assert history["price"].to_list() == [150_000]
 
 
+@pytest.mark.slow
 def test_the_next_advert_leads_a_home_whose_leading_advert_is_deleted(home: Home) -> None:
     point = {"latitude": 44.4812, "longitude": 26.0766}
     first, second = home.send(post("twin-a", **point), post("twin-b", **point))

@@ -83,6 +83,7 @@ STEPS = st.lists(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(STEPS, st.sets(st.integers(1, 8)))
 def test_any_split_gives_the_same_state_and_history(

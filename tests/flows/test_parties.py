@@ -142,6 +142,7 @@ def test_a_former_name_stays_known() -> None:
     assert folded.agencies["former_identifier"].to_list() == ["my-crm:VIB & Co"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_any_split_into_batches_gives_the_same_rows(seed: int) -> None:
     chance = random.Random(seed)

@@ -44,6 +44,7 @@ def ground(settings: Settings) -> Ground:
     return read_ground(settings)
 
 
+@pytest.mark.slow
 def test_a_preview_is_what_the_refresh_makes_of_the_post(
     ground: Ground, settings: Settings, journal: Journal, sender: Sender, clock: Ticking
 ) -> None:

@@ -24,6 +24,7 @@ def settings(packaged: Settings) -> Settings:
     return packaged
 
 
+@pytest.mark.slow
 def test_what_a_check_stopped_is_loaded_told_and_published_later(
     settings: Settings, journal: Journal, sender: Sender, clock: Ticking,
     monkeypatch: pytest.MonkeyPatch,
@@ -41,6 +42,7 @@ def test_what_a_check_stopped_is_loaded_told_and_published_later(
     assert (mended.publication, mended.edition) == (1, 1)
 
 
+@pytest.mark.slow
 def test_a_replay_that_fails_a_check_leaves_readers_what_they_had(
     settings: Settings, journal: Journal, sender: Sender, clock: Ticking,
     monkeypatch: pytest.MonkeyPatch,
@@ -54,6 +56,7 @@ def test_a_replay_that_fails_a_check_leaves_readers_what_they_had(
     assert warehouse_path(Home(settings.home)) == before
 
 
+@pytest.mark.slow
 def test_replays_keep_the_present_warehouse_and_the_one_before(
     settings: Settings, journal: Journal, sender: Sender, clock: Ticking
 ) -> None:

@@ -81,6 +81,7 @@ def test_a_worker_opens_the_warehouse_a_replay_pointed_to_before_it_let_go(
     worker.close()
 
 
+@pytest.mark.slow
 def test_a_refresh_ends_though_partners_post_without_pause(
     worker: Worker, settings: Settings, journal: Journal, sender: Sender
 ) -> None:
@@ -101,6 +102,7 @@ def test_a_refresh_ends_though_partners_post_without_pause(
     worker.close()
 
 
+@pytest.mark.slow
 def test_a_new_day_begins_though_partners_post_without_pause(
     worker: Worker, settings: Settings, journal: Journal, sender: Sender
 ) -> None:
@@ -126,6 +128,7 @@ def test_a_new_day_begins_though_partners_post_without_pause(
     worker.close()
 
 
+@pytest.mark.slow
 def test_pictures_are_not_asked_for_again_before_their_verdicts_are_loaded(
     worker: Worker, settings: Settings, journal: Journal, sender: Sender, clock: Ticking,
     monkeypatch: pytest.MonkeyPatch,
@@ -158,6 +161,7 @@ def test_pictures_are_not_asked_for_again_before_their_verdicts_are_loaded(
     worker.close()
 
 
+@pytest.mark.slow
 def test_a_refresh_that_joins_waits_for_the_first_verdicts(
     worker: Worker, settings: Settings, journal: Journal, sender: Sender, clock: Ticking,
     monkeypatch: pytest.MonkeyPatch,
@@ -201,6 +205,7 @@ def test_exports_are_durable_before_the_manifest_names_them(
     worker.close()
 
 
+@pytest.mark.slow
 def test_a_worker_that_lost_its_lease_moves_no_manifest(
     worker: Worker, settings: Settings, journal: Journal, sender: Sender, clock: Ticking
 ) -> None:

@@ -350,6 +350,7 @@ def test_the_tables_have_every_operation_of_the_document(documented: Documented)
         assert scheme == (["ApiKey"] * (operation in BY_KEY) + ["Jwt"] * (operation in BY_JWT))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_cell_is_as_documented(world: World, documented: Documented, operation: str) -> None:
     expected = expected_of(operation)
@@ -412,6 +413,7 @@ def comparable(headers: Any) -> dict[str, str]:
 BODIES = {"broken": b"{", "empty": b"", "deep": b"[" * 10_000}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
 @pytest.mark.parametrize("media_type", ["application/json", "text/plain"])
 def test_keys_and_tokens_are_judged_before_the_body(

@@ -122,6 +122,7 @@ def partners(running_api: Api) -> tuple[Partner, Partner]:
     return both
 
 
+@pytest.mark.slow
 def test_most_pairs_are_taken_and_the_others_break_the_contract(
     partners: tuple[Partner, Partner],
 ) -> None:

@@ -90,6 +90,7 @@ def test_processes_share_the_failures(home: Settings) -> None:
     assert asyncio.run(work()) == [None] * 5 + [Throttled(60)]
 
 
+@pytest.mark.slow
 def test_guesses_made_at_once_are_five_in_all(home: Settings) -> None:
     async def work() -> list[object]:
         offices = [office_of(home)[0] for _ in range(2)]
@@ -102,6 +103,7 @@ def test_guesses_made_at_once_are_five_in_all(home: Settings) -> None:
     assert outcomes.count(Throttled(60)) == 9
 
 
+@pytest.mark.slow
 def test_right_passwords_at_once_do_not_throttle_each_other(home: Settings) -> None:
     async def work() -> list[object]:
         office = office_of(home)[0]

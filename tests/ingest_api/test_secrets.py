@@ -173,6 +173,7 @@ def pieces(secret: str) -> list[bytes]:
     return [*whole, secret[-39:].encode()] if secret.startswith("imo360_ak_") else whole
 
 
+@pytest.mark.slow
 def test_the_story_has_secrets_and_leaves_traces(story: Story) -> None:
     assert len(story.issued) == 8
     kept = dict(kept_in(story.home))

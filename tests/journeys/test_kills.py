@@ -34,7 +34,7 @@ from tests.journeys.market import posts_of, send, synthetic
 from tests.journeys.server import await_health, command, kill, run
 from tests.listings import document
 
-KILLS = int(os.environ.get("IMO360_TEST_KILLS", "20"))
+KILLS = int(os.environ.get("IMO360_TEST_KILLS", "10"))
 HOT = 6
 PAUSE_SECONDS = 0.01
 """Between posts: kills are to be many, not listings."""
@@ -204,6 +204,7 @@ def test_a_crash_at_any_point_leaves_the_tables_of_an_undisturbed_run(
     assert rest == [], "points that were never reached"
 
 
+@pytest.mark.slow
 def test_a_worker_that_slept_past_its_lease_cannot_write(
     settings: Settings, journal: Journal, sender: Sender, clock: Ticking
 ) -> None:

@@ -259,6 +259,7 @@ def contents(folder: Path) -> dict[str, str]:
             for path in folder.rglob("*") if path.is_file()}  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("program", "left"), WRITERS.values(), ids=WRITERS.keys())
 def test_a_cut_leaves_what_was_synced(program: str, left: dict[str, str], tmp_path: Path) -> None:
     disk, folder = write(tmp_path, program)

@@ -38,6 +38,7 @@ def conn(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+@pytest.mark.slow
 def test_newest_publication_is_told(conn: Connection) -> None:
     run = market.publication(conn)
     assert run is not None

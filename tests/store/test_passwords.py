@@ -9,6 +9,7 @@ def cost(stored: str) -> str:
     return stored.rsplit("$", 2)[0]
 
 
+@pytest.mark.slow
 def test_a_password_is_known_by_its_hash_and_nobody_has_one() -> None:
     hasher = PasswordHasher()
     stored = hasher.hash("correct horse battery staple")

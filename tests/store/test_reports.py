@@ -125,6 +125,7 @@ def states(report: EventReport) -> dict[str, str]:
     return {name: stage.state.value for name, stage in report.stages.items()}
 
 
+@pytest.mark.slow
 def test_a_complete_listing_passes_every_stage_in_its_time(world: World) -> None:
     report, event = world.report("complete"), world.events["complete"][0]
     assert tuple(report.stages) == STAGES
@@ -247,6 +248,7 @@ def test_a_deletion_is_done_once_it_is_out_of_the_publication(world: World) -> N
     assert report.quality_score is None
 
 
+@pytest.mark.slow
 def test_a_replay_remembers_when_it_happened(world: World) -> None:
     cases = [case for case in world.events if case != "waiting"]
     before = {case: world.report(case) for case in cases}

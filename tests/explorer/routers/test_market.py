@@ -32,6 +32,7 @@ def stored(home: Path, statement: str) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.slow
 def test_zone_figures_equal_the_table(client: httpx.Client, market_home: Path) -> None:
     answer = get(client, f"zones?{FLATS}&level=neighbourhood")
     rows = stored(

@@ -356,6 +356,7 @@ def test_a_bound_key_sees_refusals_of_its_providers_and_its_own(api: Api, provid
 # -- event reports --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_report_tells_the_stages_before_and_after_a_refresh(
     market: Api, api: Api, listing: Listing
 ) -> None:
@@ -427,6 +428,7 @@ def test_events_older_than_the_journal_are_found_in_the_lake(api: Api, listing: 
     assert [each["eventId"] for each in listed] == ids
 
 
+@pytest.mark.slow
 def test_changes_of_a_zone_go_as_far_as_the_market_has_read(
     market: Api, api: Api, listing: Listing
 ) -> None:

@@ -184,6 +184,7 @@ def neighbour(api: Api) -> Iterator[Api]:
         yield other
 
 
+@pytest.mark.slow
 def test_what_another_process_wiped_is_seen_anew(
     api: Api, neighbour: Api, key: str, listing: Listing
 ) -> None:
