@@ -21,6 +21,10 @@ from store.settings import Settings
 
 BUSY_SECONDS = 20.0
 
+LOG_PAGES = 4_000
+"""Pages of the write-ahead log from which a commit brings them into the database. Changes
+scattered over many rows touch a page each: of fewer checkpoints, each writes and syncs less."""
+
 
 def _sqlite_engine(path: Path, synchronous: str, *, read_only: bool = False) -> Engine:
     mode = "ro" if read_only else "rwc"
@@ -44,6 +48,7 @@ def _sqlite_engine(path: Path, synchronous: str, *, read_only: bool = False) -> 
         driver.execute(f"PRAGMA synchronous={synchronous}")
         driver.execute("PRAGMA foreign_keys=ON")
         driver.execute("PRAGMA cache_size=-65536")
+        driver.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
         driver.execute("PRAGMA mmap_size=268435456")
         driver.execute("PRAGMA temp_store=MEMORY")
 

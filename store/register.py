@@ -164,12 +164,14 @@ class Turn:
         In key order: databases that lock rows must meet them in one order.
         """
         keys = {(post.provider_identifier, post.external_id) for post in posts}
-        self._known.update(dict.fromkeys(keys - self._known.keys()))
-        for provider, external, *row in self.writer.find(self._sized["listings"], sorted(keys)):
-            if self._known[provider, external] is None:
-                self._known[provider, external] = _Known(row)
         for provider in {provider for provider, _ in keys} - self.facts.owners.keys():
             self.look_up_owner(provider)
+        unseen = keys - self._known.keys()
+        if unseen:
+            self._known.update(dict.fromkeys(unseen))
+            found = self.writer.find(self._sized["listings"], sorted(unseen))
+            for provider, external, *row in found:
+                self._known[provider, external] = _Known(row)
 
     def look_up_owner(self, provider: str) -> None:
         """Read whose a provider is, when that was not asked yet."""

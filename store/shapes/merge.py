@@ -6,8 +6,7 @@ a new name when `formerName` is the stored one: the same party, renamed); `attri
 key.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from store.shapes.vocabulary import CLOSED, Status
 
@@ -18,8 +17,7 @@ ORDERING = "sourceUpdatedAt"
 """Says when the source changed; orders bodies, but is itself no change of the listing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(NamedTuple):
     """The document after a post.
 
     is_changed is true when more than the source's clock moved; is_stale when the body was older
@@ -85,20 +83,20 @@ def _content(document: Document) -> Document:
 
 
 def _apply(document: Document, patch: Document) -> Document:
-    after = dict(document)
-    for name, value in patch.items():
-        if value is None:
-            after.pop(name, None)
-        elif name in PARTIES:
-            after[name] = _merge_party(after.get(name), value)
-        elif name == "attributes":
-            after[name] = _merge_fields(after.get(name) or {}, value)
-        else:
-            after[name] = value
+    after = document | patch
+    for party in PARTIES:
+        if patch.get(party) is not None:
+            after[party] = _merge_party(document.get(party), patch[party])
+    if patch.get("attributes") is not None:
+        after["attributes"] = _merge_fields(document.get("attributes") or {}, patch["attributes"])
+    if None in patch.values():
+        return {name: value for name, value in after.items() if value is not None}
     return after
 
 
 def _merge_party(stored: Document | None, posted: Document) -> Document:
+    if stored == posted:
+        return posted
     return _merge_fields(stored if stored and _is_same_party(stored, posted) else {}, posted)
 
 

@@ -54,11 +54,11 @@ def full_listing(external_id: str, **fields: Any) -> dict[str, Any]:
 
 
 def listing_body(number: int, external_id: bytes, change: int = 0) -> bytes:
-    """Return the JSON of one listing; each change up to 100,000 has another price."""
+    """Return the JSON of one listing; each change up to 1,000,000 has another price."""
     mixed = number * _GOLDEN & _MASK
     return _TEMPLATE % {
         b"id": external_id,
-        b"price": 100_000 + mixed % 700_000 + change % 100_000,
+        b"price": 100_000 + mixed % 700_000 + change % 1_000_000,
         b"rooms": mixed % 5 + 1,
         b"area": 20 + (mixed >> 8) % 80,
         b"tenth": (mixed >> 16) % 9 + 1,
