@@ -21,12 +21,14 @@ from store.settings import Settings
 
 BUSY_SECONDS = 20.0
 
-LOG_PAGES = 4_000
-"""Pages of the write-ahead log from which a commit brings them into the database. Changes
-scattered over many rows touch a page each: of fewer checkpoints, each writes and syncs less."""
+JOURNAL_LOG_PAGES = 16_000
+"""Pages (64 MiB) of the journal's write-ahead log from which a commit itself brings them into the
+database. Posts wait for that, so `bring_in_log` is called beside them long before."""
 
 
-def _sqlite_engine(path: Path, synchronous: str, *, read_only: bool = False) -> Engine:
+def _sqlite_engine(
+    path: Path, synchronous: str, *, log_pages: int = 1_000, read_only: bool = False
+) -> Engine:
     mode = "ro" if read_only else "rwc"
     file = f"file:{quote(str(path.resolve()))}"  # a folder's name may hold ? and #
     engine = sa.create_engine(
@@ -48,7 +50,7 @@ def _sqlite_engine(path: Path, synchronous: str, *, read_only: bool = False) -> 
         driver.execute(f"PRAGMA synchronous={synchronous}")
         driver.execute("PRAGMA foreign_keys=ON")
         driver.execute("PRAGMA cache_size=-65536")
-        driver.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
+        driver.execute(f"PRAGMA wal_autocheckpoint={log_pages}")
         driver.execute("PRAGMA mmap_size=268435456")
         driver.execute("PRAGMA temp_store=MEMORY")
 
@@ -87,9 +89,19 @@ def driver_reading(engine: Engine) -> Iterator[Any]:
         yield connection.connection.driver_connection
 
 
+def bring_in_log(engine: Engine) -> None:
+    """Copy what is committed from the write-ahead log into the database (a passive checkpoint).
+
+    Keeps no writer waiting, and leaves what one is using to the next call. Changes scattered over
+    many rows touch a page each, and bringing those in costs as much as committing them.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+
+
 def open_journal_database(settings: Settings) -> Engine:
     """Return the engine of the journal's database. Does not create or migrate it."""
-    return _sqlite_engine(Home(settings.home).journal, "FULL")
+    return _sqlite_engine(Home(settings.home).journal, "FULL", log_pages=JOURNAL_LOG_PAGES)
 
 
 def warehouse_path(home: Home) -> Path:

@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,7 +32,6 @@ from store.shapes.posts import (
     Verdict,
     Work,
 )
-from store.sweep import ANSWERS_KEPT
 from store.tables.columns import instant_text
 
 __all__ = [
@@ -56,6 +55,9 @@ Clock = Callable[[], datetime]
 
 REFUSED_BYTES = 64 * 1024
 """How much of a refused body is kept."""
+
+ANSWERS_KEPT = timedelta(hours=24)
+"""How long an answer is given again for its Idempotency-Key."""
 
 POST, DELETE = "estates.post", "estates.delete"
 """Actions of the audit."""

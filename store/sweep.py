@@ -1,40 +1,39 @@
-"""Sweeps what the journal keeps for a while only: answers by their key, contents of snapshots."""
+"""Sweeps from the journal what counts for nothing any more: the contents of closed snapshots.
+
+Answers kept for an `Idempotency-Key` go with the posts that follow them (`register.Turn`).
+"""
 
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Engine
 
-from store.database import open_journal_database, writing
+from store.database import writing
 from store.home import Home, locked
 from store.settings import Settings
-from store.tables.journal import (
-    ingest_idempotency_keys,
-    ingest_snapshot_items,
-    ingest_snapshots,
-)
-
-ANSWERS_KEPT = timedelta(hours=24)
-"""How long an answer is given again for its Idempotency-Key."""
+from store.tables.journal import ingest_snapshot_items, ingest_snapshots
 
 ITEMS_KEPT = timedelta(days=7)
 """How long it can still be seen what a snapshot held that was applied or abandoned."""
 
+STEP_ROWS = 5_000
+"""Rows deleted in one transaction: some milliseconds, for which posts wait."""
 
-def sweep(settings: Settings, now: datetime) -> int:
+
+def sweep(settings: Settings, engine: Engine, now: datetime, step_rows: int = STEP_ROWS) -> int:
     """Delete what is not kept any more; return the number of rows."""
-    kept, snapshot = ingest_idempotency_keys.c, ingest_snapshots.c
-    over = sa.select(snapshot.snapshot_id).where(snapshot.closed_at < now - ITEMS_KEPT)
-    engine = open_journal_database(settings)
-    try:
-        with locked(Home(settings.home).locks / "journal.lock"), writing(engine) as connection:
-            answers = connection.execute(
-                sa.delete(ingest_idempotency_keys).where(kept.created_at < now - ANSWERS_KEPT)
-            )
-            items = connection.execute(
-                sa.delete(ingest_snapshot_items).where(
-                    ingest_snapshot_items.c.snapshot_id.in_(over)
-                )
-            )
-            return answers.rowcount + items.rowcount
-    finally:
-        engine.dispose()
+    item, snapshot = ingest_snapshot_items.c, ingest_snapshots.c
+    name = sa.tuple_(item.snapshot_id, item.listing_id)
+    over = (
+        sa.select(item.snapshot_id, item.listing_id)
+        .join(ingest_snapshots, snapshot.snapshot_id == item.snapshot_id)
+        .where(snapshot.closed_at < now - ITEMS_KEPT)
+        .limit(step_rows)
+    )
+    lock, swept = Home(settings.home).locks / "journal.lock", 0
+    while True:
+        with locked(lock), writing(engine) as connection:
+            rows = connection.execute(sa.delete(ingest_snapshot_items).where(name.in_(over)))
+        swept += rows.rowcount
+        if rows.rowcount < step_rows:
+            return swept

@@ -211,6 +211,20 @@ def test_a_large_group_is_one_order_whatever_statements_carry_it(
     assert [row.revision for row in rows] == [1] * len(names) + [2] * len(names)
 
 
+def test_a_group_reads_each_listing_once(journal: Journal, sender: Sender) -> None:
+    names = ["a", "b", "c"]
+    submit(journal, sender, *(post(name) for name in names))
+    read: list[str] = []
+    driver = journal._register.writer._driver
+    driver.set_trace_callback(read.append)
+    works = [Work(sender, [post(name, price=price) for name in names]) for price in (1, 2)]
+    journal.take_turn()
+    assert len(journal.begin(works).commit()) == len(works)
+    driver.set_trace_callback(None)
+    asked = [sql for sql in read if sql.startswith("SELECT") and "ingest_listings" in sql]
+    assert sum(sql.count(f"'{name}'") for sql in asked for name in names) == len(names)
+
+
 def test_an_unchanged_post_leaves_the_register_as_it_is(
     journal: Journal, sender: Sender, settings: Settings
 ) -> None:
