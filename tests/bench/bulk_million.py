@@ -44,6 +44,7 @@ FEW = 1_000
 
 PRELOAD_BULK = 1_000
 SENT = 30_000
+ROUNDS = 3
 SINGLES = 64
 SEED = 3
 
@@ -91,14 +92,17 @@ def _told(bulks: Iterable[bytes], count: int) -> Iterator[bytes]:
 
 
 def _bulks(home: BulkHome, stored: int, options: Options) -> list[BulkSubject]:
-    """Send new listings, then changes of stored ones."""
+    """Send new listings and changes of stored ones, in turn."""
     new, updates = BulkSubject("new, random references"), BulkSubject("updates, scattered")
     count = options.sized(SENT, options.bulk)
-    bodies = [listing_body(n, scattered_id(n)) for n in range(UNSEEN, UNSEEN + count)]
-    new.measure(home, _made(bodies, options, home), count, bulk_without(NOT_NEW))
-    chosen = random.Random(SEED).sample(range(stored), min(count, stored))
-    bodies = [listing_body(n, _stored_id(n), 1) for n in chosen]
-    updates.measure(home, _made(bodies, options, home), len(chosen), bulk_without(NOT_CHANGED))
+    changed = min(count, stored)
+    for number in range(ROUNDS):
+        unseen = range(UNSEEN + number * count, UNSEEN + (number + 1) * count)
+        bodies = [listing_body(n, scattered_id(n)) for n in unseen]
+        new.measure(home, _made(bodies, options, home), count, bulk_without(NOT_NEW))
+        chosen = random.Random(SEED + number).sample(range(stored), changed)
+        bodies = [listing_body(n, _stored_id(n), number + 1) for n in chosen]
+        updates.measure(home, _made(bodies, options, home), changed, bulk_without(NOT_CHANGED))
     return [new, updates]
 
 
@@ -146,7 +150,7 @@ def _new(key: str) -> Iterator[bytes]:
 def _changes(key: str, stored: int) -> Iterator[bytes]:
     """Yield changes of listings drawn at random, each to a price not seen just before."""
     draw = random.Random(SEED).randrange
-    for change in itertools.count(2):
+    for change in itertools.count(ROUNDS + 1):
         number = draw(stored)
         yield request_bytes(POST_PATH, listing_body(number, _stored_id(number), change), key)
 
