@@ -87,14 +87,6 @@ def _processes() -> dict[int, list[str]]:
     return found
 
 
-def peak_mib(pid: int) -> float:
-    """Return the most memory a process has held, in MiB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    raise ValueError(f"process {pid} does not tell its peak memory")
-
-
 def _cpu_model() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):

@@ -1,6 +1,6 @@
 """One refresh measured part by part; prints JSON. `python -m tests.bench.refresh_once HOME DAY`."""
 
-import resource
+import os
 import statistics
 import sys
 import time
@@ -19,6 +19,7 @@ from store.journal import open_journal
 from store.settings import Settings
 from store.shapes.posts import Sender, post_of
 from tests.bench.markets import bench_sender
+from tests.watching import peak_mib
 
 CHANGES = 5
 
@@ -49,8 +50,8 @@ def main(settings: Settings) -> Refreshed:
         export_s = _timed(lambda: export_publication(home, worker.engine, settings.exports_kept))
         all_s = time.perf_counter() - started
         change_ms = 1000 * statistics.median(_changes(settings, worker))
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Refreshed(load_s, edition_s, publish_s, export_s, all_s, change_ms, peak_mib)
+    peak = peak_mib(os.getpid())
+    return Refreshed(load_s, edition_s, publish_s, export_s, all_s, change_ms, peak)
 
 
 def _timed(work: Callable[[], object]) -> float:

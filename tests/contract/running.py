@@ -63,7 +63,7 @@ def running(home: Path) -> Iterator[Running]:
     with (home / "server.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=os.environ, stdout=log, stderr=log)
         try:
-            await_health(base)
+            await_health(base, process)
             _, document = get(f"{base}/openapi.json")
             token = log_in(home, base)
             known = seeded(base, key, token, document)

@@ -28,6 +28,7 @@ from store.settings import Settings
 from store.warehouse import LeaseLostError
 from tests.conftest import NOW, Ticking
 from tests.listings import post
+from tests.watching import await_true
 
 WITH_PICTURE = ["https://pictures.example/1.jpg"]
 
@@ -56,13 +57,6 @@ class Looks:
             return open_reader(settings)
 
         return opened
-
-
-def await_true(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def test_a_worker_opens_the_warehouse_a_replay_pointed_to_before_it_let_go(

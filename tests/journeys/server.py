@@ -54,12 +54,15 @@ def get(url: str, key: str | None = None) -> tuple[int, Any]:
             return problem.code, msgspec.json.decode(problem.read())
 
 
-def await_health(base: str) -> None:
-    """Wait until the API answers."""
+def await_health(base: str, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until the API of a process answers. AssertionError: it ended (told why), or is late."""
     for _ in range(600):
         try:
             get(f"{base}/healthz")
         except (urllib.error.URLError, ConnectionError):
+            if process.poll() is not None:
+                said = process.communicate()[1]
+                raise AssertionError(f"{base} ended with {process.returncode}: {said!r}") from None
             time.sleep(0.02)
         else:
             return
@@ -73,7 +76,7 @@ def serving(home: Path, port: int | None = None) -> Iterator[tuple[str, "subproc
     process = command("serve", "--port", str(chosen), home=home)
     try:
         base = f"http://127.0.0.1:{chosen}"
-        await_health(base)
+        await_health(base, process)
         yield base, process
     finally:
         process.terminate()

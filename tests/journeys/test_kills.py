@@ -124,7 +124,7 @@ def test_kills_of_api_and_worker_lose_double_and_stale_nothing(tmp_path: Path) -
     thread = threading.Thread(target=partner.run)
     api = command("serve", "--port", str(port), home=settings.home)
     worker = command("work", home=settings.home)
-    await_health(f"http://127.0.0.1:{port}")
+    await_health(f"http://127.0.0.1:{port}", api)
     thread.start()
     try:
         for turn in range(KILLS):
@@ -132,7 +132,7 @@ def test_kills_of_api_and_worker_lose_double_and_stale_nothing(tmp_path: Path) -
             if turn % 4:
                 kill(api)
                 api = command("serve", "--port", str(port), home=settings.home)
-                await_health(f"http://127.0.0.1:{port}")
+                await_health(f"http://127.0.0.1:{port}", api)
             else:
                 time.sleep(chance.uniform(0.0, 2.5))  # a worker needs some seconds to start
                 kill(worker)

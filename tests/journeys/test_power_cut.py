@@ -76,7 +76,7 @@ def run_logged(
                      **logged, **environment)  # fmt: skip
     crowd = Crowd(port, key, seed=21, pause_seconds=0.01, log=log)
     try:
-        await_health(f"http://127.0.0.1:{port}")
+        await_health(f"http://127.0.0.1:{port}", server)
         crowd.start()
         crowd.await_told(posts)
         while log_position(log) < least_log or sealed_files(home) < least_files:

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,13 @@ import pytest
 from cli.free_port import free_port
 from tests.journeys.server import await_health, command, get, kill, run
 from tests.listings import document
+from tests.watching import await_true
 
 pytestmark = pytest.mark.slow
 
 Process = subprocess.Popen[bytes]
 Start = Callable[..., Process]
+LONGEST = 120.0
 
 
 @pytest.fixture
@@ -57,13 +58,6 @@ def is_alive(process: int) -> bool:
     return True
 
 
-def await_true(condition: Any, seconds: float = 120.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
-
-
 def post(port: int, key: str, body: dict[str, Any]) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     headers = {"X-API-Key": key, "Content-Type": "application/json"}
@@ -81,11 +75,15 @@ def test_up_serves_publishes_and_ends_cleanly(
     home, port = tmp_path / "home", free_port()
     up = start("up", "--port", str(port), home=home)
     base = f"http://127.0.0.1:{port}"
-    await_health(base)
+    await_health(base, up)
     key = run("keys", "create", "--partner", "CRM", "--permission", "publish.estates",
               home=home).stdout.strip()  # fmt: skip
     assert post(port, key, document("a", title="Apartament 3 camere Herastrau")) == 201
-    await_true(lambda: get(f"{base}/api/market/publication")[1]["publication"] is not None)
+    await_true(
+        lambda: get(f"{base}/api/market/publication")[1]["publication"] is not None,
+        "a publication",
+        LONGEST,
+    )
     status, listings = get(f"{base}/api/market/listings?transaction=SALE&type=APARTMENT")
     assert status == 200
     assert [row["title"] for row in listings["rows"]] == ["Apartament 3 camere Herastrau"]
@@ -103,8 +101,8 @@ def test_up_serves_publishes_and_ends_cleanly(
 def test_a_killed_up_does_not_leave_its_worker_behind(tmp_path: Path, start: Start) -> None:
     home, port = tmp_path / "home", free_port()
     up = start("up", "--port", str(port), home=home)
-    await_health(f"http://127.0.0.1:{port}")
-    await_true(lambda: children(up.pid))
+    await_health(f"http://127.0.0.1:{port}", up)
+    await_true(lambda: children(up.pid), "the children", LONGEST)
     workers = children(up.pid)
     kill(up)
-    await_true(lambda: not any(is_alive(worker) for worker in workers))
+    await_true(lambda: not any(map(is_alive, workers)), "their end", LONGEST)

@@ -7,7 +7,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from store.settings import Settings
 from tests.journeys.crowd import PATH, Crowd, expect_kept
 from tests.journeys.server import await_health, command, kill
 from tests.listings import document
+from tests.watching import await_true
 
 pytestmark = pytest.mark.slow
 
@@ -57,13 +58,6 @@ def named(parent: int, word: str) -> set[int]:
     return {pid for pid, line in children_of(parent).items() if f" {word} " in line}
 
 
-def await_true(is_true: Callable[[], bool], what: str) -> None:
-    ends = time.monotonic() + LONGEST
-    while not is_true():
-        assert time.monotonic() < ends, f"not within {LONGEST:g} s: {what}"
-        time.sleep(0.02)
-
-
 def exists(pid: int) -> bool:
     with suppress(OSError):
         return (Path(f"/proc/{pid}/stat")).read_text().rpartition(")")[2].split()[0] != "Z"
@@ -81,9 +75,11 @@ def shared(
         IMO360_SEAL_SECONDS="0.1",
     )  # fmt: skip
     try:
-        await_health(f"http://127.0.0.1:{port}")
+        await_health(f"http://127.0.0.1:{port}", parent)
         if workers > 1:
-            await_true(lambda: len(named(parent.pid, "--socket")) == workers, "the workers")
+            await_true(
+                lambda: len(named(parent.pid, "--socket")) == workers, "the workers", LONGEST
+            )
         yield port, parent
     finally:
         if parent.poll() is None:
@@ -108,6 +104,7 @@ def test_killed_workers_are_replaced_and_nothing_told_is_lost(settings: Settings
                 await_true(
                     lambda: len(named(parent.pid, word) - {victim}) == len(before),  # noqa: B023
                     f"another {word}",
+                    LONGEST,
                 )
                 replaced.add(word)
             crowd.await_told(len(crowd.told) + POSTS_A_KILL)
@@ -156,7 +153,7 @@ def test_nothing_is_left_behind(
         assert len(children) == (1 + workers if workers > 1 else 1)
         parent.send_signal(ending)
         assert parent.wait(LONGEST) == code
-        await_true(lambda: not any(map(exists, children)), f"the end of {children}")
+        await_true(lambda: not any(map(exists, children)), f"the end of {children}", LONGEST)
         with pytest.raises(OSError, match="refused"):
             http.client.HTTPConnection("127.0.0.1", port, timeout=5).connect()
         held.close()
@@ -172,7 +169,7 @@ def test_seal_alone_seals_what_was_posted(settings: Settings) -> None:
     assert lake.waiting()
     sealer = command("seal", home=settings.home)
     try:
-        await_true(lambda: not lake.waiting(), "sealing")
+        await_true(lambda: not lake.waiting(), "sealing", LONGEST)
     finally:
         sealer.send_signal(signal.SIGINT)
         out, err = sealer.communicate(timeout=LONGEST)
@@ -182,7 +179,7 @@ def test_seal_alone_seals_what_was_posted(settings: Settings) -> None:
 
 def kill_sealer_for_good(parent: "subprocess.Popen[bytes]") -> None:
     """Kill the sealer; its parent waits two seconds before it starts another."""
-    await_true(lambda: bool(named(parent.pid, "seal")), "the sealer")
+    await_true(lambda: bool(named(parent.pid, "seal")), "the sealer", LONGEST)
     (sealer,) = named(parent.pid, "seal")
     os.kill(sealer, signal.SIGKILL)
-    await_true(lambda: not exists(sealer), "the sealer's end")
+    await_true(lambda: not exists(sealer), "the sealer's end", LONGEST)

@@ -1,8 +1,5 @@
 """The journal's log: brought into its database beside whoever writes."""
 
-import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,15 +9,8 @@ from store.home import Home
 from store.journal import Journal, Sender
 from store.settings import Settings
 from store.writer import Writer
+from tests.journals import listings_without_log
 from tests.listings import post
-
-
-def listings_without_log(settings: Settings, folder: Path) -> int:
-    """Count the register's listings in a copy of the database's file alone."""
-    copy = shutil.copy(Home(settings.home).journal, folder)
-    with closing(sqlite3.connect(copy)) as database:
-        (count,) = database.execute("select count(*) from ingest_listings").fetchone()
-    return int(count)
 
 
 def test_what_is_committed_is_brought_in_while_another_writes(

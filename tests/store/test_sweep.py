@@ -9,6 +9,7 @@ from store.settings import Settings
 from store.sweep import ITEMS_KEPT, sweep
 from store.tables.journal import ingest_snapshot_items, ingest_snapshots
 from tests.conftest import NOW
+from tests.journals import insert_snapshot
 
 ITEMS = 5
 
@@ -18,15 +19,7 @@ def test_contents_of_snapshots_go_when_their_time_is_over(settings: Settings) ->
     ends = {"over": NOW - ITEMS_KEPT - timedelta(seconds=1), "late": NOW - ITEMS_KEPT, "open": None}
     with writing(engine) as connection:
         for name, closed in ends.items():
-            connection.execute(
-                sa.insert(ingest_snapshots).values(
-                    snapshot_id=name, partner_id=1, key_id=1, provider_identifier="p",
-                    state="open" if closed is None else "applied", opened_offset=0,
-                    opened_at=NOW - timedelta(days=30), closed_at=closed,
-                )
-            )  # fmt: skip
-            items = [{"snapshot_id": name, "listing_id": n} for n in range(ITEMS)]
-            connection.execute(sa.insert(ingest_snapshot_items), items)
+            insert_snapshot(connection, name, closed, ITEMS)
     assert sweep(settings, engine, NOW, step_rows=2) == ITEMS
     assert sweep(settings, engine, NOW) == 0
     with reading(engine) as connection:

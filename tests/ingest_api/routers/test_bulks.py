@@ -1,9 +1,7 @@
 """Bulks as one JSON document and as lines: order, duplicates, limits, and each item for itself."""
 
 import json
-import re
 import socket
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +18,7 @@ from store.settings import Settings
 from store.shapes.wire import MAX_BULK_ITEMS, MAX_LISTING_BYTES, MAX_NDJSON_LINES
 from tests.ingest_api.conftest import LISTINGS, Api, problem_of
 from tests.journeys.server import serving
+from tests.watching import await_true, peak_mib
 
 Listing = dict[str, Any]
 BULK = f"{LISTINGS}/bulk"
@@ -240,13 +239,6 @@ def half_sent(api: Api, key: str, body: bytes) -> None:
         await_true(lambda: spooled_files(api) != [])
 
 
-def await_true(condition: Any) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
-
-
 def test_a_stream_that_breaks_off_applies_nothing_and_leaves_no_spool(
     api: Api, listing: Listing
 ) -> None:
@@ -270,13 +262,6 @@ def test_a_sender_that_leaves_while_it_is_answered_leaves_no_spool(
 
 
 # -- memory ---------------------------------------------------------------------------------
-
-
-def peak_mib(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
-    assert found is not None
-    return int(found[1]) / 1024
 
 
 def large_lines(listing: Listing, count: int, size: int) -> Iterator[bytes]:
