@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -146,15 +146,18 @@ def _serve(settings: Settings, parts: list[Any], workers: int) -> int:
     # uvicorn raises the signal that ended it once more when it is done: let both of them
     # arrive here, where the parts are stopped in order.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+
+    def start_parts() -> None:
+        _say_up(host, port)
         for part in parts:
             part.start()
             started.append(part)
+
+    try:
         if workers > 1:
-            return _serve_shared(settings, listener, workers)
+            return _serve_shared(settings, listener, workers, start_parts)
         previewer = PreviewProcess(settings)
-        server = uvicorn.Server(_config(settings, previewer))
-        threading.Thread(target=_announce, args=(server, host, port), daemon=True).start()
+        server = _DoorFirst(_config(settings, previewer), start_parts)
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
         previewer.close()
@@ -165,9 +168,26 @@ def _serve(settings: Settings, parts: list[Any], workers: int) -> int:
         listener.close()
 
 
-def _serve_shared(settings: Settings, listener: socket.socket, workers: int) -> int:
-    """Let so many processes accept on one socket, until a signal."""
-    host, port = listener.getsockname()[:2]
+class _DoorFirst(uvicorn.Server):
+    """Calls `then` once connections are accepted.
+
+    What works beside the API takes seconds of CPU to start: the API's own start comes first.
+    """
+
+    def __init__(self, config: uvicorn.Config, then: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._then = then
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._then()
+
+
+def _serve_shared(
+    settings: Settings, listener: socket.socket, workers: int, then: Callable[[], None]
+) -> int:
+    """Let so many processes accept on one socket, until a signal; call `then` beside them."""
     listener.listen(BACKLOG)
     descriptor = listener.fileno()
     share = settings.model_copy(update={"api_processes": workers})
@@ -176,8 +196,8 @@ def _serve_shared(settings: Settings, listener: socket.socket, workers: int) -> 
     try:
         for child in children:
             child.start()
-        _say_up(host, port)
         with suppress(KeyboardInterrupt):
+            then()
             threading.Event().wait()
     finally:
         for child in children:  # all at once: each finishes what is under way
@@ -192,12 +212,6 @@ def _config(settings: Settings, previewer: PreviewProcess) -> uvicorn.Config:
         build_app(settings, previewer), log_level="warning", access_log=False, ws="none",
         http=HttpProtocol, backlog=BACKLOG, timeout_graceful_shutdown=10,
     )  # fmt: skip
-
-
-def _announce(server: uvicorn.Server, host: str, port: int) -> None:
-    while not server.started:
-        time.sleep(0.02)
-    _say_up(host, port)
 
 
 def _say_up(host: str, port: int) -> None:
