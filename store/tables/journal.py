@@ -5,9 +5,8 @@ Their only writers are the serving process, the sealer and short operator comman
 
 import sqlalchemy as sa
 
-from store.tables.columns import NAMING, blob, day, instant, integer, text, truth
-
-JOURNAL = sa.MetaData(naming_convention=NAMING)
+from store.tables.columns import blob, day, instant, integer, text, truth
+from store.tables.metadata import JOURNAL
 
 ingest_partners = sa.Table(
     "ingest_partners",
