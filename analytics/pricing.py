@@ -83,21 +83,26 @@ def zone_figures(
     price_history: pl.DataFrame,
     zones: pl.DataFrame,
     edition: Edition,
-    touched: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Return market_zones rows, sorted by key: one per zone and segment that ever had a home.
 
     `listings` are all market_listings (leads marked), `spells` of `history.spells` and
-    `price_history` those of all of them. With `touched` (zone_id) only those zones' rows are
-    returned, the same to the bit as a full computation gives. `touched` must name every zone
-    of every advert of each changed home, before and after the change. Parents lend what the
-    edition froze, so no zone outside `touched` can have changed.
+    `price_history` those of all of them. Parents lend what the edition froze, so a home
+    moves the figures of its own zones alone (`zone_changes`).
     A home stands where its leading advert says, else its lowest id.
     """
-    wanted = segments.needed_zones(zones, touched)
-    figures = _current(listings, spells, price_history, wanted, edition)
+    named = segments.named_zones(zones)
+    return finish_zones(_current(listings, spells, price_history, named, edition), named, edition)
+
+
+def finish_zones(figures: pl.DataFrame, zones: pl.DataFrame, edition: Edition) -> pl.DataFrame:
+    """Return market_zones rows of what was counted per segment, sorted by key.
+
+    figures: `segments.per_segment` with stock, FLOW_COLUMNS, cuts, median_cut, ratios,
+    median_ratio, median_age. zones: `segments.named_zones`.
+    """
     return (
-        segments.shrink(figures, wanted, [], edition.zone_priors)
+        segments.shrink(figures, zones, [], edition.zone_priors)
         .with_columns(*_ratios())
         .pipe(_finish, edition)
         .select(MARKET_ZONE_COLUMNS)
@@ -111,18 +116,25 @@ def zone_months(
     price_history: pl.DataFrame,
     zones: pl.DataFrame,
     edition: Edition,
-    touched: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Return market_zone_months rows, sorted by key: one per zone, segment and month with homes.
 
-    Inputs and `touched` as for `zone_figures`. A home counts in each month in which it was on
-    the market at any time, at its last price effective by the end of that month. What is
-    dated after the as-of date counts as of that date.
+    Inputs as for `zone_figures`. A home counts in each month in which it was on the market at
+    any time, at its last price effective by the end of that month. What is dated after the
+    as-of date counts as of that date.
     """
-    wanted = segments.needed_zones(zones, touched)
-    figures = _monthly(listings, spells, price_history, wanted, edition)
+    named = segments.named_zones(zones)
+    return finish_months(_monthly(listings, spells, price_history, named, edition), named, edition)
+
+
+def finish_months(figures: pl.DataFrame, zones: pl.DataFrame, edition: Edition) -> pl.DataFrame:
+    """Return market_zone_months rows of what was counted per segment and month, sorted by key.
+
+    figures: `segments.per_segment` by month with stock_end, new_units, closed_units,
+    withdrawn_units, present, cut_units, median_cut. zones: `segments.named_zones`.
+    """
     return (
-        segments.shrink(figures, wanted, ["month"], edition.month_priors)
+        segments.shrink(figures, zones, ["month"], edition.month_priors)
         .with_columns(*_month_ratios())
         .pipe(_finish, edition)
         .select(MARKET_ZONE_MONTH_COLUMNS)
@@ -141,7 +153,7 @@ def zone_priors(
 
     For the edition to freeze; inputs as for `zone_figures`.
     """
-    known = segments.needed_zones(zones, None)
+    known = segments.named_zones(zones)
     current = _current(listings, spells, price_history, known, edition)
     monthly = _monthly(listings, spells, price_history, known, edition)
     return segments.priors(current, known, []), segments.priors(monthly, known, ["month"])
@@ -154,7 +166,7 @@ def _current(
     zones: pl.DataFrame,
     edition: Edition,
 ) -> pl.DataFrame:
-    units = _units(listings, spells, price_history, edition.as_of_date)
+    units = home_rows(listings, spells, price_history, edition.as_of_date)
     rows = segments.in_zones(units, zones)
     priced = segments.asked_in_zone_currency(rows, segments.zone_currencies(rows))
     return segments.per_segment(priced, [], _stock_figures())
@@ -172,10 +184,14 @@ def _monthly(
     return segments.per_segment(priced, ["month"], _month_figures())
 
 
-def _units(
+def home_rows(
     listings: pl.DataFrame, spells: pl.DataFrame, price_history: pl.DataFrame, as_of_date: date
 ) -> pl.DataFrame:
-    """Return one row per home that was ever on the market, with its stock and flow marks."""
+    """Return one row per home that was ever on the market, with what it adds to its zones now.
+
+    Adds to its advert's columns: FLOW_COLUMNS; and while it is on the market price_per_m2 and
+    price_asked in the quoting currency, cut_pct (newest within CUT_DAYS), else null.
+    """
     flows = _flows(unit_spells(spells, listings), as_of_date)
     cuts = _cuts(spells, price_history, as_of_date)
     lead = pl.col("is_unit_lead")

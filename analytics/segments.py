@@ -25,10 +25,9 @@ EXACT_UP_TO = 1000
 QUANTILES = {"p10": 0.10, "p25": 0.25, "median": 0.50, "p75": 0.75, "p90": 0.90}
 
 
-def needed_zones(zones: pl.DataFrame, touched: pl.DataFrame | None) -> pl.DataFrame:
-    """Return zone_id, zone_name, level, parent_id of the touched zones (None: of all)."""
-    known = zones.select("zone_id", pl.col("name").alias("zone_name"), "level", "parent_id")
-    return known if touched is None else known.join(touched, on="zone_id", how="semi")
+def named_zones(zones: pl.DataFrame) -> pl.DataFrame:
+    """Return zone_id, zone_name, level, parent_id of core_zones rows."""
+    return zones.select("zone_id", pl.col("name").alias("zone_name"), "level", "parent_id")
 
 
 def in_zones(units: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:

@@ -115,6 +115,15 @@ def delete_keys(connection: Connection, table: sa.Table, column: str, keys: Sequ
         connection.exec_driver_sql(_sql(connection, statement), [(key,) for key in keys])
 
 
+def delete_rows(connection: Connection, table: sa.Table, keys: pl.DataFrame) -> None:
+    """Delete the rows with these primary keys; a frame with just its columns."""
+    if keys.is_empty():
+        return
+    names = [column.name for column in table.primary_key]
+    statement = sa.delete(table).where(*(table.c[name] == sa.bindparam(name) for name in names))
+    connection.exec_driver_sql(_sql(connection, statement), _driver_rows(keys.select(names)))
+
+
 def read_frame(connection: Connection, table: sa.Table) -> pl.DataFrame:
     """Return a whole table as a frame, in key order."""
     statement = sa.select(table).order_by(*table.primary_key)

@@ -8,13 +8,16 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from analytics.frozen import Edition
 from analytics.history import spells
 from analytics.listings import mark_leads
 from analytics.places import locate
 from analytics.pricing import zone_figures, zone_months
 from analytics.quality import QUALITY_COLUMNS, judge
 from analytics.scoring import score_listings
+from analytics.segments import SEGMENT
 from analytics.valuation import value_listings
+from analytics.zone_changes import MONTH_KEY, Adverts, ChangedFigures, ZoneLedgers
 from flows.steps.batch import (
     EDITION_MADE,
     IMAGE_VERDICTS,
@@ -51,9 +54,10 @@ class MarketRows:
     """Rows of the published tables to replace.
 
     is_whole: every row is new (another edition, other zones), so old rows go; else only the rows
-    of the listings given and of `touched_zones` do. judged: ids that were looked at; one that
-    left the market has no score any more, a deleted one is in none of these rows. tombstones:
-    deleted listings as they would read, kept for the past of their zones.
+    of the listings given do, and those of zones whose key is given or gone. judged: ids that
+    were looked at; one that left the market has no score any more, a deleted one is in none of
+    these rows. tombstones: deleted listings as they would read, kept for the past of their
+    zones.
     """
 
     is_whole: bool
@@ -62,9 +66,7 @@ class MarketRows:
     tombstones: pl.DataFrame
     valuations: pl.DataFrame
     scores: pl.DataFrame
-    zones: pl.DataFrame
-    zone_months: pl.DataFrame
-    touched_zones: pl.DataFrame
+    figures: ChangedFigures
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Advance:
 
 def advance(before: Resident, batch: Batch, objects: ObjectStore) -> Advance:
     """Apply a batch and say what it does to the published tables."""
-    return with_market(load(before, batch, objects))
+    return with_market(load(before, batch, objects), before)
 
 
 def load(before: Resident, batch: Batch, objects: ObjectStore) -> Advance:
@@ -137,15 +139,20 @@ def load(before: Resident, batch: Batch, objects: ObjectStore) -> Advance:
     )
 
 
-def with_market(step: Advance) -> Advance:
-    """Add the rows of the published tables; none while no edition was made."""
+def with_market(step: Advance, before: Resident) -> Advance:
+    """Add the rows of the published tables; none while no edition was made.
+
+    before: what was stored before the step. Its ledgers are changed in place, so a step that is
+    not published leaves it of no use.
+    """
     after = step.after
     if after.edition is None:
         return step
-    rows = _market(after, step.image_listings)
+    rows, ledgers = _market(before, after, step.image_listings)
     changed = as_market(pl.concat([rows.listings, rows.tombstones]))
     kept = after.market.clear() if rows.is_whole else after.market
-    return replace(step, market=rows, after=replace(after, market=replace_rows(kept, changed)))
+    after = replace(after, market=replace_rows(kept, changed), ledgers=ledgers)
+    return replace(step, market=rows, after=after)
 
 
 def _zones(batch: Batch, objects: ObjectStore) -> pl.DataFrame | None:
@@ -292,7 +299,9 @@ def _spells(after: Resident, changed: pl.DataFrame) -> pl.DataFrame:
     return replace_rows(after.spells, spells(history))
 
 
-def _market(after: Resident, touched: pl.Series) -> MarketRows:
+def _market(
+    before: Resident, after: Resident, touched: pl.Series
+) -> tuple[MarketRows, ZoneLedgers | None]:
     edition = after.edition
     assert edition is not None
     is_whole = after.progress.edition != edition.number
@@ -302,23 +311,37 @@ def _market(after: Resident, touched: pl.Series) -> MarketRows:
     whole = replace_rows(kept.select(market.columns), market)
     market = _with_leads(whole, market, kept)
     whole = replace_rows(whole, market)
-    zones = None if is_whole else _touched_zones(market, kept)
     core = after.listings.join(market.select("id"), on="id", how="semi")
     gone = tombstones(core)
     shown = market.join(gone, on="id", how="anti").sort("id")
     priced = shown.join(ids.to_frame("id"), on="id", how="semi").sort("id")
     valuations = value_listings(edition, priced)
-    facts = (whole.sort("id"), after.spells, after.price_history, after.zones, edition, zones)
-    return MarketRows(
+    adverts = Adverts(whole, after.spells, after.price_history)
+    if is_whole:
+        figures, ledgers = _all_figures(adverts, after.zones, edition), None
+    else:
+        stored = Adverts(kept, before.spells, before.price_history)
+        ledgers = before.ledgers or ZoneLedgers.of(stored, edition)
+        units = _touched_units(market, kept)
+        changed = stored.of_units(units), adverts.of_units(units)
+        figures = ledgers.change(*changed, after.zones, edition)
+    rows = MarketRows(
         is_whole=is_whole,
         judged=ids,
         listings=_with_quality(shown, kept, judge(core, priced, valuations)),
         tombstones=unjudged(market.join(gone, on="id", how="semi")),
         valuations=valuations,
         scores=score_listings(edition, priced, valuations),
-        zones=zone_figures(*facts),
-        zone_months=zone_months(*facts),
-        touched_zones=zones if zones is not None else pl.DataFrame({"zone_id": []}),
+        figures=figures,
+    )
+    return rows, ledgers
+
+
+def _all_figures(adverts: Adverts, zones: pl.DataFrame, edition: Edition) -> ChangedFigures:
+    facts = (adverts.listings.sort("id"), adverts.spells, adverts.price_history, zones, edition)
+    figures, months = zone_figures(*facts), zone_months(*facts)
+    return ChangedFigures(
+        figures, figures.select(SEGMENT).clear(), months, months.select(MONTH_KEY).clear()
     )
 
 
@@ -335,11 +358,7 @@ def _with_leads(whole: pl.DataFrame, market: pl.DataFrame, before: pl.DataFrame)
     return mark_leads(whole.join(units, on="unit_id", how="semi"))
 
 
-def _touched_zones(market: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+def _touched_units(market: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """Return the homes (unit_id) that these listings belong to, or belonged to."""
     old = before.join(market.select("id"), on="id", how="semi")
-    columns = [
-        frame.select(pl.col(name).alias("zone_id"))
-        for frame in (market, old)
-        for name in ZONE_COLUMNS
-    ]
-    return pl.concat(columns).drop_nulls().unique().sort("zone_id")
+    return pl.concat([market.select("unit_id"), old.select("unit_id")]).unique()

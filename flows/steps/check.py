@@ -27,7 +27,7 @@ class Check:
 
 def check(rows: MarketRows) -> list[Check]:
     """Run every check over the rows about to be published."""
-    values, scores, zones = rows.valuations, rows.scores, rows.zones
+    values, scores, zones = rows.valuations, rows.scores, rows.figures.zones
     ordered = ["low_90", "low_80", "value", "high_80", "high_90"]
     return [
         _severe("listings_are_unique", rows.listings, pl.col("id").is_duplicated()),

@@ -15,7 +15,7 @@ from flows.steps.advance import Advance, MarketRows
 from flows.steps.check import Check
 from flows.steps.parties import Parties
 from flows.steps.resident import Resident
-from store.frames import conform, delete_keys, empty_frame, insert_missing, upsert
+from store.frames import conform, delete_keys, delete_rows, empty_frame, insert_missing, upsert
 from store.tables import warehouse as tables
 from store.warehouse import Lease, Progress, fenced, write_progress
 
@@ -128,9 +128,10 @@ def _write_market(connection: Connection, rows: MarketRows, publication: int) ->
         (tables.market_valuations, rows.valuations),
         (tables.market_scores, rows.scores),
     )
+    figures = rows.figures
     by_zone = (
-        (tables.market_zones, rows.zones),
-        (tables.market_zone_months, rows.zone_months),
+        (tables.market_zones, figures.zones, figures.gone_zones),
+        (tables.market_zone_months, figures.zone_months, figures.gone_months),
     )
     for table, frame in by_listing:
         if rows.is_whole:
@@ -139,11 +140,11 @@ def _write_market(connection: Connection, rows: MarketRows, publication: int) ->
             gone = rows.judged if table is tables.market_scores else rows.tombstones["id"]
             delete_keys(connection, table, "id", gone.to_list())
         upsert(connection, table, _numbered(frame, publication))
-    for table, frame in by_zone:
+    for table, frame, gone_keys in by_zone:
         if rows.is_whole:
             connection.execute(sa.delete(table))
         else:
-            delete_keys(connection, table, "zone_id", rows.touched_zones["zone_id"].to_list())
+            delete_rows(connection, table, gone_keys)
         upsert(connection, table, _numbered(frame, publication))
 
 
@@ -170,7 +171,7 @@ def _run_row(
         "edition": step.after.edition.number, "as_of_date": step.after.edition.as_of_date,
         "started_at": started, "published_at": now, "events": step.batch.events.height,
         "listings": step.market.listings.height,
-        "refused": step.normalised.refusals.height, "zones": step.market.zones.height,
+        "refused": step.normalised.refusals.height, "zones": step.market.figures.zones.height,
         "delay_p50_ms": delays.quantile(0.5), "delay_p95_ms": delays.quantile(0.95),
         "delay_max_ms": delays.max(), "checks": json.dumps(outcomes),
     }  # fmt: skip

@@ -100,7 +100,7 @@ def _load_all(
         started = clock()
         step = load(resident, batch, objects)
         if batch.last_offset == last:
-            step = with_market(step)
+            step = with_market(step, resident)
         checks = check(step.market) if step.market else []
         resident, report = publish(engine, lease, step, checks, "replay", started, clock())
         if report.failed_checks:

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 from analytics.edition import Edition, from_bytes
 from analytics.history import spells
 from analytics.places import ZoneIndex
+from analytics.zone_changes import ZoneLedgers
 from flows.steps.batch import EDITION_SUFFIX
 from flows.steps.described import described, tombstones, unjudged
 from flows.steps.parties import contacts_in_use
@@ -38,7 +39,8 @@ class Resident:
     agent_contacts: `parties.CONTACT_SCHEMA`. market: market_listings rows, and those of deleted
     listings as if they were still published, because zone figures count their past.
     edition None: none was made yet, so nothing can be published. made_with: what was
-    stored when it was made.
+    stored when it was made. ledgers: what all homes add to their zones under `edition`; None
+    until the first change needs them.
     """
 
     progress: Progress
@@ -58,6 +60,7 @@ class Resident:
     zone_index: ZoneIndex | None
     edition: Edition | None
     made_with: MadeWith
+    ledgers: ZoneLedgers | None = None
 
 
 def read_resident(engine: Engine, objects: ObjectStore) -> Resident:

@@ -8,22 +8,18 @@ from typing import Any
 import polars as pl
 import pytest
 
-from analytics import history, pricing
+from analytics import pricing
 from store.tables.warehouse import market_zone_months, market_zones
 from tests.analytics import planted
-from tests.analytics.conftest import World, describe, world_of
+from tests.analytics.conftest import World, world_of
 from tests.analytics.planted import AS_OF
 
 FIGURES: list[Callable[..., pl.DataFrame]] = [pricing.zone_figures, pricing.zone_months]
 
 
-def figures_of(
-    make: Callable[..., pl.DataFrame], world: World, touched: pl.DataFrame | None = None
-) -> pl.DataFrame:
+def figures_of(make: Callable[..., pl.DataFrame], world: World) -> pl.DataFrame:
     market = world.market
-    return make(
-        world.listings, world.spells, market.price_history, market.zones, world.edition, touched
-    )
+    return make(world.listings, world.spells, market.price_history, market.zones, world.edition)
 
 
 def cell(frame: pl.DataFrame, zone: str = "a.c.1.x", **segment: Any) -> dict[str, Any]:
@@ -179,37 +175,6 @@ def test_what_is_dated_after_the_as_of_date_counts_as_of_it() -> None:
 def test_one_absurd_date_costs_ten_years_of_months_at_most() -> None:
     frame = figures_of(pricing.zone_months, stock(*homes(1, began=date(1970, 1, 1))))
     assert frame["month"].n_unique() == 120
-
-
-@pytest.mark.parametrize("make", FIGURES)
-def test_touched_zones_get_exactly_the_rows_of_a_full_computation(
-    make: Callable[..., pl.DataFrame], thin: World
-) -> None:
-    touched = pl.DataFrame({"zone_id": ["a.c.1.x", "a.c.1", "b.c.2.y"]})
-    whole = figures_of(make, thin)
-    part = figures_of(make, thin, touched)
-    assert part.height > 20
-    assert part.equals(whole.join(touched, on="zone_id", how="semi", maintain_order="left"))
-
-
-@pytest.mark.parametrize("make", FIGURES)
-def test_a_new_home_changes_its_own_zones_alone(
-    make: Callable[..., pl.DataFrame],
-) -> None:
-    before = stock(*homes(15), *homes(15, zone_id="b.c.1.x", latitude=45.0))
-    market = planted.listings_from(
-        [*homes(15), *homes(15, zone_id="b.c.1.x", latitude=45.0), *homes(1, floor=80)]
-    )
-    listings = describe(market, before.edition)
-    after = replace(
-        before, market=market, listings=listings, spells=history.spells(market.status_history)
-    )
-    touched = pl.DataFrame({"zone_id": ["a.c.1.x", "a.c.1", "a.c", "a", "ro"]})
-    kept = figures_of(make, before).join(touched, on="zone_id", how="anti")
-    patched = pl.concat([kept, figures_of(make, after, touched)])
-    whole = figures_of(make, after)
-    keys = [name for name in (*pricing.SEGMENT, "month") if name in whole.columns]
-    assert patched.sort(keys).equals(whole)
 
 
 @pytest.mark.parametrize("make", FIGURES)
