@@ -297,8 +297,10 @@ def run() -> None:
     for noisy in ("alembic", "httpx", "prefect"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     from cli.refusals import refusal_line
+    from store.crash_points import expect_known_point
 
     try:
+        expect_known_point()
         app()
     except KeyboardInterrupt:
         sys.exit(130)

@@ -18,6 +18,7 @@ from typing import Any, cast
 import msgspec
 from sqlalchemy.engine import Engine
 
+from store.crash_points import crash_at
 from store.database import open_journal_database
 from store.home import FileLock, Home
 from store.register import Register, Turn
@@ -148,6 +149,7 @@ class Journal:
         """See `Pending.commit`."""
         try:
             self._register.commit(pending.turn)
+            crash_at("post_committed")
         except Exception as problem:
             return self._retried(pending.group, problem)
         else:
@@ -174,6 +176,7 @@ class Journal:
                 turn.look_up(post for work in group for post in work.posts)
             outcomes = [_do(turn, work) for work in group]
             turn.write()
+            crash_at("post_written")
         except BaseException:
             self._register.abandon()
             raise

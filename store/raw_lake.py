@@ -6,6 +6,7 @@ catalogued files only. It leaves the meaning of a row to `flows.steps.normalise`
 """
 
 import hashlib
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from store.crash_points import crash_at
 from store.database import driver_sql, open_journal_database, reading, writing
 from store.home import Home, locked, sync_folder, write_durably
 from store.lake_rows import EVENT_SCHEMA, event_row, event_table, refusal_table
@@ -128,11 +130,10 @@ class RawLake:
         self._settings = settings
         self._engine = engine or open_journal_database(settings)
 
-    def seal(self, now: datetime, crash: Callable[[str], None] = lambda _point: None) -> int:
+    def seal(self, now: datetime) -> int:
         """Bring what waits when called into the lake; return the last event offset there.
 
-        Safe to call from any process at any time. `crash` is called at the points where a kill
-        must do no harm.
+        Safe to call from any process at any time.
         """
         with locked(self._home.locks / "seal.lock"):
             for kind in (REFUSALS, EVENTS):
@@ -140,7 +141,7 @@ class RawLake:
                 # makes a small file and three syncs.
                 target = self._given(kind)
                 while self._is_planned(kind) or self._sealed(kind) < target:
-                    self._seal_one(kind, now, crash)
+                    self._seal_one(kind, now)
             return self._sealed(EVENTS)
 
     def waiting(self) -> bool:
@@ -269,19 +270,43 @@ class RawLake:
                 )
             ).scalar()
         with self._writing() as connection:
-            return connection.execute(
+            pruned = connection.execute(
                 sa.delete(ingest_batches).where(
                     batch.last_offset <= (last or 0), batch.received_at < before
                 )
             ).rowcount
+        crash_at("pruned")
+        return pruned
 
     def compact(self, now: datetime) -> int:
-        """Rewrite runs of small neighbouring files into one each; return the runs rewritten."""
+        """Rewrite runs of small neighbouring files into one each; return the runs rewritten.
+
+        Removes what a kill left: small files whose rows stand in a catalogued one, torn parts.
+        """
         with locked(self._home.locks / "seal.lock"):
             runs = list(_runs_of_small(self.files()))
             for run in runs:
                 self._rewrite(run, now)
+            for path in self._leftovers():
+                path.unlink(missing_ok=True)
             return len(runs)
+
+    def strays(self) -> list[Path]:
+        """Return the files of the folder that the catalogue does not name, planned ones apart.
+
+        While something is being sealed or compacted its files may be among them.
+        """
+        table = ingest_lake_files.c
+        with reading(self._engine) as connection:
+            named = connection.execute(sa.select(table.path).where(table.lake == EVENTS.name))
+            known = set(named.scalars())
+        folder = self._folder(EVENTS)
+        return sorted(path for path in folder.iterdir() if path.name not in known)
+
+    def _leftovers(self) -> list[Path]:
+        """Return the strays that nothing needs. For whoever holds the seal lock."""
+        files = self.files()
+        return [path for path in self.strays() if path.suffix == ".part" or _is_held(path, files)]
 
     def rebuild_catalogue(self, now: datetime) -> int:
         """Catalogue the files of the folder anew (the catalogue was lost); return how many.
@@ -329,16 +354,16 @@ class RawLake:
             )
             return connection.execute(planned.limit(1)).first() is not None
 
-    def _seal_one(self, kind: _Kind, now: datetime, crash: Callable[[str], None]) -> None:
+    def _seal_one(self, kind: _Kind, now: datetime) -> None:
         first, last, name = self._plan(kind, now)
-        crash("seal_planned")
+        crash_at("seal_planned")
         content = self._content(kind, first, last)
-        crash("seal_before_write")
+        crash_at("seal_before_write")
         path = self._folder(kind) / name
         write_durably(path, content)
-        crash("seal_written")
+        crash_at("seal_written")
         self._catalogue(kind, first, content)
-        crash("seal_catalogued")
+        crash_at("seal_catalogued")
 
     def _plan(self, kind: _Kind, now: datetime) -> tuple[int, int, str]:
         """Fix the next batch of what waits, or return the one a crash left planned."""
@@ -419,6 +444,7 @@ class RawLake:
         first, last = run[0].first_offset, run[-1].last_offset
         path = self._folder(EVENTS) / _file_name(first, last)
         write_durably(path, content)
+        crash_at("compact_written")
         whole = LakeFile(first, last, path, len(content), hashlib.sha256(content).hexdigest())
         table = ingest_lake_files.c
         with self._writing() as connection:
@@ -428,6 +454,7 @@ class RawLake:
                 )
             )
             connection.execute(sa.insert(ingest_lake_files).values(**_row(EVENTS, whole, now)))
+        crash_at("compact_catalogued")
         for file in run:
             file.path.unlink(missing_ok=True)
         sync_folder(path.parent)
@@ -450,6 +477,9 @@ def _last_catalogued(connection: Connection, kind: _Kind) -> int:
         ).scalar()
         or 0
     )
+
+
+_SPAN = re.compile(r"(\d{15})-(\d{15})\.parquet")
 
 
 def _file_name(first: int, last: int) -> str:
@@ -518,6 +548,15 @@ def _runs_of_small(files: Sequence[LakeFile]) -> Iterator[list[LakeFile]]:
             run.append(file)
     if len(run) >= COMPACT_FILES:
         yield run
+
+
+def _is_held(path: Path, files: Sequence[LakeFile]) -> bool:
+    """Whether all rows that a file's name promises stand in one catalogued file."""
+    span = _SPAN.fullmatch(path.name)
+    if span is None:
+        return False
+    first, last = int(span[1]), int(span[2])
+    return any(file.first_offset <= first and last <= file.last_offset for file in files)
 
 
 def _readable(folder: Path) -> Iterator[LakeFile]:

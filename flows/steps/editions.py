@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from analytics.edition import make, to_bytes
 from flows.steps.batch import EDITION_MADE, EDITION_SUFFIX
 from flows.steps.resident import Resident, zone_set
+from store.crash_points import crash_at
 from store.home import Home
 from store.journal import append_event
 from store.objects import ObjectStore, open_objects
@@ -57,14 +58,18 @@ def make_edition(resident: Resident, settings: Settings, reason: str, now: datet
         rates=resident.rates.sort("currency", "rate_date"),
     )
     objects: ObjectStore = open_objects(Home(settings.home).objects)
+    kept = objects.put(to_bytes(edition), EDITION_SUFFIX)
+    crash_at("edition_kept")
     facts = {
         "edition": number,
         "made_at_offset": edition.made_at_offset,
         "as_of_date": edition.as_of_date.isoformat(),
-        "artefact_sha256": objects.put(to_bytes(edition), EDITION_SUFFIX),
+        "artefact_sha256": kept,
         "reason": reason,
         "listings": resident.listings.height,
         "zone_set": zone_set(resident.zones),
         "figures": json.dumps(edition.figures),
     }
-    return append_event(settings, EDITION_MADE, facts, now)
+    offset = append_event(settings, EDITION_MADE, facts, now)
+    crash_at("edition_made")
+    return offset

@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 from sqlalchemy.engine import Engine
 
+from store.crash_points import crash_at
 from store.database import reading
 from store.digests import digest
 from store.frames import read_frame
@@ -47,7 +48,9 @@ def export_publication(
     if lease is not None:
         with reading(engine) as connection:
             expect_held(connection, lease)
+    crash_at("export_written")
     write_durably(home.exports / "MANIFEST.json", json.dumps(manifest, indent=1).encode())
+    crash_at("exported")
     _sweep(home, keep)
     return publication
 

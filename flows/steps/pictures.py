@@ -14,6 +14,7 @@ from flows.steps.batch import IMAGE_VERDICTS
 from flows.steps.fetch_images import FetchReason, Verdict, fetch_pending, is_host_allowed
 from flows.steps.render_pictures import Renderers
 from flows.steps.worker import Clock
+from store.crash_points import crash_at
 from store.database import open_warehouse_reader, reading
 from store.home import Home
 from store.journal import append_event
@@ -65,7 +66,9 @@ def drain_pictures(
                 chunk, objects, settings.image_hosts, renderers=renderers,
                 timeout_seconds=settings.image_timeout_seconds,
             )  # fmt: skip
+            crash_at("pictures_fetched")
             journal_verdicts(settings, verdicts, clock)
+            crash_at("pictures_told")
             on_progress(start + len(chunk), len(urls))
     return len(urls)
 

@@ -15,6 +15,7 @@ from flows.steps.advance import Advance, MarketRows
 from flows.steps.check import Check
 from flows.steps.parties import Parties
 from flows.steps.resident import Resident
+from store.crash_points import crash_at
 from store.frames import conform, delete_keys, delete_rows, empty_frame, insert_missing, upsert
 from store.tables import warehouse as tables
 from store.warehouse import Lease, Progress, fenced, write_progress
@@ -57,9 +58,11 @@ def publish(
     with fenced(engine, lease) as connection:
         _write_core(connection, step)
         _write_batch(connection, step, started, now)
+        crash_at("publish_core_written")
         if market is not None:
             _write_market(connection, market, after.publication)
             upsert(connection, tables.market_runs, run)
+            crash_at("publish_market_written")
         write_progress(connection, before, after)
     report = CycleReport(
         watermark=after.watermark,

@@ -17,6 +17,7 @@ from flows.steps.batch import COLUMNS, take_batch
 from flows.steps.check import check
 from flows.steps.publish import publish
 from flows.steps.resident import read_resident
+from store.crash_points import crash_at
 from store.database import open_warehouse, point_warehouse, reading, warehouse_path, writing
 from store.frames import insert_missing, read_frame
 from store.home import Home
@@ -66,12 +67,15 @@ def replay(
         _remove(path)
         migrate_warehouse(path)
         engine = open_warehouse(path)
+        crash_at("replay_begun")
         _carry_history(old, engine)
         sizes = batch_sizes or repeat(settings.batch_events)
         beside = claim(engine, lease.owner, lease.descriptor, clock())
         _load_all(settings, engine, beside, clock, sizes, on_batch)
         engine.dispose()
+        crash_at("replay_loaded")
         point_warehouse(home, path.name)
+        crash_at("replay_swapped")
         _sweep(home, warehouse, path)
     finally:
         lease.release()

@@ -5,7 +5,6 @@ Prefect, so the same cycles run plainly in tests, in one-off commands and under 
 """
 
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from flows.steps.check import check
 from flows.steps.editions import edition_due, make_edition
 from flows.steps.publish import CycleReport, publish
 from flows.steps.resident import Resident, read_resident
+from store.crash_points import crash_at
 from store.home import Home
 from store.objects import ObjectStore, open_objects
 from store.raw_lake import RawLake
@@ -32,12 +32,6 @@ Clock = Callable[[], datetime]
 def utc_now() -> datetime:
     """Read the clock: entry points hand this down."""
     return datetime.now(UTC)
-
-
-def crash_at(point: str) -> None:
-    """End the process here when CRASH_AT names this point, as a power cut would."""
-    if os.environ.get("CRASH_AT") == point:
-        os._exit(137)
 
 
 @dataclass(frozen=True)
@@ -70,7 +64,7 @@ class Worker:
         Raises LeaseLostError when another worker took over; this worker is then of no use.
         """
         started = self.clock()
-        self.lake.seal(started, crash_at)
+        self.lake.seal(started)
         most = self.settings.batch_events
         events = self.lake.read(self.resident.progress.watermark, most, COLUMNS)
         batch = take_batch(events, most) or self._overdue()
@@ -106,7 +100,6 @@ class Worker:
         if reason is not None:
             crash_at("before_edition")
             make_edition(self.resident, self.settings, reason, self.clock())
-            crash_at("edition_made")
         return reason
 
     def drain(self, watch: Watch | None = None, target: int | None = None) -> int:

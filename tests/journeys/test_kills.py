@@ -14,14 +14,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-import flows.steps.worker
 from cli.free_port import free_port
 from cli.starting import start_home
 from flows.steps.reference import load_packaged
-from flows.steps.replay import replay
 from flows.steps.worker import start_worker
 from store.database import open_journal_database, open_warehouse_reader, reading, writing
-from store.digests import published_digests
 from store.frames import read_frame
 from store.journal import Journal, Sender
 from store.keys import create_key
@@ -38,12 +35,6 @@ KILLS = int(os.environ.get("IMO360_TEST_KILLS", "10"))
 HOT = 6
 PAUSE_SECONDS = 0.01
 """Between posts: kills are to be many, not listings."""
-
-POINTS = (
-    "before_edition", "edition_made",  # first: an edition is due at the start and then seldom
-    "seal_planned", "seal_before_write", "seal_written", "seal_catalogued", "batch_read",
-    "before_publish", "published",
-)  # fmt: skip
 
 
 @dataclass
@@ -155,53 +146,6 @@ def test_kills_of_api_and_worker_lose_double_and_stale_nothing(tmp_path: Path) -
         f"{KILLS} kills in {killed - begun:.0f} s, {partner.count} acknowledged, "
         f"{len(partner.acknowledged)} listings, refreshed in {time.monotonic() - killed:.0f} s"
     )
-
-
-class CrashError(BaseException):
-    """Ends the worker at a point; what it had in memory is gone."""
-
-
-@pytest.mark.slow
-def test_a_crash_at_any_point_leaves_the_tables_of_an_undisturbed_run(
-    settings: Settings, journal: Journal, sender: Sender, clock: Ticking,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    load_packaged(settings, clock())
-    posts = posts_of(synthetic(60).events, clock.now)
-    rest = list(POINTS)
-
-    def crash(point: str) -> None:
-        if rest and point == rest[0]:
-            rest.pop(0)
-            raise CrashError(point)
-
-    monkeypatch.setattr(flows.steps.worker, "crash_at", crash)
-    start, more = 0, len(posts) // (len(POINTS) + 3)
-    while start < len(posts):
-        send(journal, sender, posts[start : start + more])
-        start += more
-        worker = start_worker(settings, "test", clock)
-        assert worker is not None
-        try:
-            worker.drain()
-        except CrashError:
-            pass
-        finally:
-            worker.close()
-    while True:
-        worker = start_worker(settings, "test", clock)
-        assert worker is not None
-        try:
-            worker.drain()
-            break
-        except CrashError:
-            continue
-        finally:
-            worker.close()
-    incremental = published_digests(open_warehouse_reader(settings))
-    replay(settings, clock)
-    assert published_digests(open_warehouse_reader(settings)) == incremental
-    assert rest == [], "points that were never reached"
 
 
 @pytest.mark.slow

@@ -17,13 +17,10 @@ from store.raw_lake import LakeDamagedError, RawLake
 from store.settings import Settings
 from store.shapes.posts import RefusedBody
 from store.tables.journal import ingest_batches, ingest_lake_files
+from tests.crashing import CrashError, Crashes
 from tests.listings import document, post
 
 POINTS = ("seal_planned", "seal_before_write", "seal_written", "seal_catalogued")
-
-
-class CrashError(Exception):
-    pass
 
 
 def fill(journal: Journal, sender: Sender, count: int, start: int = 0) -> None:
@@ -52,17 +49,14 @@ def test_sealed_events_come_back_byte_for_byte(
 
 @pytest.mark.parametrize("point", POINTS)
 def test_a_crash_anywhere_in_sealing_leaves_the_same_file(
-    point: str, journal: Journal, sender: Sender, lake: RawLake, clock: Callable[[], datetime]
-) -> None:
+    point: str, journal: Journal, sender: Sender, lake: RawLake, clock: Callable[[], datetime],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     fill(journal, sender, 5)
-
-    def crash(reached: str) -> None:
-        if reached == point:
-            raise CrashError
-
     # Refusals wait in no journal here, so the first point reached is the events' own.
+    Crashes(monkeypatch).arm(point)
     with pytest.raises(CrashError):
-        lake.seal(clock(), crash)
+        lake.seal(clock())
     fill(journal, sender, 2, start=5)
     assert lake.seal(clock()) == 7
     assert [(f.first_offset, f.last_offset) for f in lake.files()] == [(1, 5), (6, 7)]
@@ -71,14 +65,17 @@ def test_a_crash_anywhere_in_sealing_leaves_the_same_file(
 
 
 def test_sealing_ends_though_posts_keep_coming(
-    journal: Journal, sender: Sender, lake: RawLake, clock: Callable[[], datetime]
-) -> None:
+    journal: Journal, sender: Sender, lake: RawLake, clock: Callable[[], datetime],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     fill(journal, sender, 2)
 
     def keep_posting(_point: str) -> None:
         fill(journal, sender, 1, start=2)
 
-    assert lake.seal(clock(), keep_posting) == 2
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(store.raw_lake, "crash_at", keep_posting)
+        assert lake.seal(clock()) == 2
     assert lake.waiting()
     assert lake.seal(clock()) == 6
     assert [(f.first_offset, f.last_offset) for f in lake.files()] == [(1, 2), (3, 6)]

@@ -1,0 +1,150 @@
+"""Killed once at every crash point and resumed: the tables of an undisturbed run."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import store.raw_lake
+from flows.steps.exports import export_publication, exported
+from flows.steps.pictures import drain_pictures
+from flows.steps.reference import load_packaged
+from flows.steps.replay import replay
+from flows.steps.worker import start_worker
+from store.crash_points import POINTS
+from store.database import open_journal_database, open_warehouse_reader, reading, writing
+from store.digests import published_digests
+from store.frames import read_frame
+from store.home import Home
+from store.journal import Sender, open_journal
+from store.keys import create_key
+from store.raw_lake import RawLake
+from store.schema import migrate
+from store.settings import Settings
+from store.shapes.posts import Post
+from store.tables import warehouse as tables
+from store.warehouse import progress_of
+from tests.conftest import NOW, Ticking
+from tests.crashing import CrashError, Crashes
+from tests.journeys.market import posts_of, send, synthetic
+from tests.listings import deletion, post
+
+pytestmark = pytest.mark.slow
+
+SENDER = Sender(key_id=1, partner_id=1, providers=None)
+
+
+def settings_of(home: Path, **other: object) -> Settings:
+    return Settings(home=home, as_of_date=NOW.date(), journal_keep_hours=0, **other)
+
+
+@pytest.fixture(scope="module")
+def posts() -> list[Post]:
+    """What partners post: the first half is in every home, the second comes with the crash."""
+    return posts_of(synthetic(60).events, NOW)
+
+
+@pytest.fixture(scope="module")
+def begun_home(posts: list[Post], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with an edition, to be copied."""
+    home, clock = tmp_path_factory.mktemp("begun") / "home", Ticking()
+    settings = settings_of(home)
+    migrate(settings)
+    load_packaged(settings, clock())
+    with writing(open_journal_database(settings)) as connection:
+        create_key(connection, "Test CRM", ["publish.estates"], None, None, NOW)
+    work(settings, clock, posts[: len(posts) // 2])
+    return home
+
+
+def work(settings: Settings, clock: Ticking, posts: Sequence[Post]) -> None:
+    """Post, refresh, judge pictures, export, look after the lake: everything a home does."""
+    journal = open_journal(settings, clock)
+    try:
+        send(journal, SENDER, posts)
+    finally:
+        journal.close()
+    worker = start_worker(settings, "test", clock)
+    assert worker is not None, "the lease was not freed"
+    try:
+        worker.drain()
+        drain_pictures(settings, clock)
+        worker.drain()
+        export_publication(Home(settings.home), worker.engine, 2, worker.lease)
+        worker.lake.compact(clock())
+        worker.lake.verify_new()
+        worker.lake.prune(clock())
+    finally:
+        worker.close()
+
+
+def work_and_replay(settings: Settings, clock: Ticking, posts: Sequence[Post]) -> None:
+    work(settings, clock, posts)
+    replay(settings, clock)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_kill_at_a_point_leaves_the_tables_of_an_undisturbed_run(
+    point: str, begun_home: Path, posts: list[Post], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    shutil.copytree(begun_home, tmp_path / "home")
+    # Ticking goes on after whatever the fixture saw.
+    growth = 0.01 if "edition" in point else 100.0
+    clock = Ticking(NOW.replace(hour=10))
+    settings = settings_of(tmp_path / "home", retrain_growth=growth)
+    monkeypatch.setattr(store.raw_lake, "COMPACT_FILES", 2)
+    rest = posts[len(posts) // 2 :]
+    first = [post("pictured", imageUrls=["https://pictures.example/a.jpg"]), *rest[:40]]
+    gone = [deletion(each.external_id, "withdrawn", each.provider_identifier) for each in rest[:3]]
+    crashes = Crashes(monkeypatch)
+    crashes.arm(point)
+    with pytest.raises(CrashError):  # a point that is not reached fails here
+        work_and_replay(settings, clock, first)
+    assert RawLake(settings).last_offset() > 0
+    work(settings, clock, [*first, *gone, *rest[40:]])
+
+    incremental = published_digests(open_warehouse_reader(settings))
+    assert exported(Home(settings.home)) == progress_of(open_warehouse_reader(settings)).publication
+    replay(settings, clock)
+    assert published_digests(open_warehouse_reader(settings)) == incremental
+    with reading(open_warehouse_reader(settings)) as connection:
+        listings = read_frame(connection, tables.core_listings)
+        published = read_frame(connection, tables.market_listings)
+    sent = {(each.provider_identifier, each.external_id) for each in [*posts, *first]}
+    assert set(listings.select("provider_identifier", "external_id").iter_rows()) <= sent
+    assert published.height > len(sent) * 0.8
+    assert_nothing_lies_about(settings)
+
+
+def assert_nothing_lies_about(settings: Settings) -> None:
+    """Lake, exports and warehouses hold what is catalogued or pointed to, and no more."""
+    lake, home = RawLake(settings), Home(settings.home)
+    named = {file.path.name for file in lake.files()}
+    assert {path.name for path in (home.lake / "events").iterdir()} == named
+    assert lake.read(0, 10_000_000, ["event_offset"]).num_rows == lake.last_offset()
+    assert len(list(home.exports.glob("publication-*"))) <= 2
+    assert len(list(home.warehouses.glob("*.sqlite"))) <= 2
+
+
+def test_a_point_that_is_none_is_refused(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", "tables", "--home", str(tmp_path)],
+        env={"CRASH_AT": "nowhere", "PATH": "/usr/bin"}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("imo360: CRASH_AT=nowhere is no crash point; there are post_")
+
+
+def test_the_environment_ends_a_process_at_its_point(begun_home: Path, tmp_path: Path) -> None:
+    shutil.copytree(begun_home, tmp_path / "home")
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", "replay", "--home", str(tmp_path / "home")],
+        env={"CRASH_AT": "replay_loaded", "PATH": "/usr/bin"}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 137
