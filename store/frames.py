@@ -4,6 +4,7 @@ Kept apart from the declarations because it loads polars, which the API never ne
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -39,7 +40,17 @@ def _polars_type(column: sa.Column[Any]) -> pl.DataType:
 
 def schema_of(table: sa.Table, without: Sequence[str] = ()) -> pl.Schema:
     """Return the frame schema that a table declares, in the order of its columns."""
+    return _schema(table, tuple(without))
+
+
+@cache
+def _schema(table: sa.Table, without: tuple[str, ...]) -> pl.Schema:
     return pl.Schema({c.name: _polars_type(c) for c in table.columns if c.name not in without})
+
+
+@cache
+def _required(table: sa.Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.columns if not column.nullable)
 
 
 def empty_frame(table: sa.Table, without: Sequence[str] = ()) -> pl.DataFrame:
@@ -57,10 +68,12 @@ def conform(frame: pl.DataFrame, table: sa.Table, without: Sequence[str] = ()) -
     missing = [name for name in wanted if name not in frame.columns]
     if missing:
         raise FrameError(f"{table.name}: the frame lacks {', '.join(missing)}")
-    result = frame.select(wanted.names()).cast(wanted)
-    for column in table.columns:
-        if column.name in wanted and not column.nullable and result[column.name].null_count():
-            raise FrameError(f"{table.name}.{column.name}: null where a value is required")
+    result = frame.select(wanted.names())
+    if result.schema != wanted:
+        result = result.cast(wanted)
+    for name in _required(table):
+        if name in wanted and result.get_column(name).null_count():
+            raise FrameError(f"{table.name}.{name}: null where a value is required")
     return result
 
 
@@ -74,10 +87,6 @@ def _driver_rows(frame: pl.DataFrame) -> list[tuple[Any, ...]]:
     return frame.with_columns(texts).rows()
 
 
-def _sql(connection: Connection, statement: sa.ClauseElement) -> str:
-    return str(statement.compile(dialect=connection.dialect))
-
-
 def upsert(
     connection: Connection, table: sa.Table, frame: pl.DataFrame, newer: str | None = None
 ) -> None:
@@ -86,8 +95,44 @@ def upsert(
     newer: a column that must be larger than the stored one for the row to be replaced, so that
     an older event never overwrites a newer one.
     """
-    if frame.is_empty():
-        return
+    if not frame.is_empty():
+        rows = _driver_rows(conform(frame, table))
+        connection.exec_driver_sql(_upsert_sql(connection.dialect, table, newer), rows)
+
+
+def insert_missing(connection: Connection, table: sa.Table, frame: pl.DataFrame) -> None:
+    """Insert the frame's rows whose key is new; history is never rewritten."""
+    if not frame.is_empty():
+        rows = _driver_rows(conform(frame, table))
+        connection.exec_driver_sql(_insert_missing_sql(connection.dialect, table), rows)
+
+
+def delete_keys(connection: Connection, table: sa.Table, column: str, keys: Sequence[Any]) -> None:
+    """Delete the rows whose column holds one of the keys."""
+    if keys:
+        statement = _delete_sql(connection.dialect, table, (column,))
+        connection.exec_driver_sql(statement, [(key,) for key in keys])
+
+
+def delete_rows(connection: Connection, table: sa.Table, keys: pl.DataFrame) -> None:
+    """Delete the rows with these primary keys; a frame with just its columns."""
+    if not keys.is_empty():
+        names = tuple(column.name for column in table.primary_key)
+        statement = _delete_sql(connection.dialect, table, names)
+        connection.exec_driver_sql(statement, _driver_rows(keys.select(names)))
+
+
+def read_frame(connection: Connection, table: sa.Table) -> pl.DataFrame:
+    """Return a whole table as a frame, in key order."""
+    statement = str(sa.select(table).order_by(*table.primary_key).compile(connection.engine))
+    return frame_of_rows(connection.exec_driver_sql(statement).fetchall(), table)
+
+
+# Compiling costs more than writing a row, and a cycle writes a row or two to each of many tables.
+
+
+@cache
+def _upsert_sql(dialect: sa.Dialect, table: sa.Table, newer: str | None) -> str:
     insert = sqlite.insert(table)
     keys = [column.name for column in table.primary_key]
     rest = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
@@ -97,38 +142,18 @@ def upsert(
         if rest
         else insert.on_conflict_do_nothing()
     )
-    connection.exec_driver_sql(_sql(connection, statement), _driver_rows(conform(frame, table)))
+    return str(statement.compile(dialect=dialect))
 
 
-def insert_missing(connection: Connection, table: sa.Table, frame: pl.DataFrame) -> None:
-    """Insert the frame's rows whose key is new; history is never rewritten."""
-    if frame.is_empty():
-        return
-    statement = sqlite.insert(table).on_conflict_do_nothing()
-    connection.exec_driver_sql(_sql(connection, statement), _driver_rows(conform(frame, table)))
+@cache
+def _insert_missing_sql(dialect: sa.Dialect, table: sa.Table) -> str:
+    return str(sqlite.insert(table).on_conflict_do_nothing().compile(dialect=dialect))
 
 
-def delete_keys(connection: Connection, table: sa.Table, column: str, keys: Sequence[Any]) -> None:
-    """Delete the rows whose column holds one of the keys."""
-    if keys:
-        statement = sa.delete(table).where(table.c[column] == sa.bindparam("key"))
-        connection.exec_driver_sql(_sql(connection, statement), [(key,) for key in keys])
-
-
-def delete_rows(connection: Connection, table: sa.Table, keys: pl.DataFrame) -> None:
-    """Delete the rows with these primary keys; a frame with just its columns."""
-    if keys.is_empty():
-        return
-    names = [column.name for column in table.primary_key]
-    statement = sa.delete(table).where(*(table.c[name] == sa.bindparam(name) for name in names))
-    connection.exec_driver_sql(_sql(connection, statement), _driver_rows(keys.select(names)))
-
-
-def read_frame(connection: Connection, table: sa.Table) -> pl.DataFrame:
-    """Return a whole table as a frame, in key order."""
-    statement = sa.select(table).order_by(*table.primary_key)
-    rows = connection.exec_driver_sql(_sql(connection, statement)).fetchall()
-    return frame_of_rows(rows, table)
+@cache
+def _delete_sql(dialect: sa.Dialect, table: sa.Table, columns: tuple[str, ...]) -> str:
+    held = (table.c[name] == sa.bindparam(name) for name in columns)
+    return str(sa.delete(table).where(*held).compile(dialect=dialect))
 
 
 def frame_of_rows(rows: Sequence[Any], table: sa.Table) -> pl.DataFrame:
