@@ -248,6 +248,53 @@ def conformance(
     raise typer.Exit(0 if is_conformant else 1)
 
 
+@app.command(epilog="Example: imo360 doctor --repair")
+def doctor(
+    home: HomeOption = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend what nothing is lost by, then look again.")
+    ] = False,
+    rebuild_catalogue: Annotated[
+        bool,
+        typer.Option("--rebuild-catalogue", help="Catalogue the lake's files anew, then look."),
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
+) -> None:
+    """Look at everything a home holds; say what is wrong and what mends it."""
+    from cli.care import see_doctor
+
+    is_well = see_doctor(
+        settings_for(home), _now(), typer.echo,
+        repair=repair, catalogue=rebuild_catalogue, is_json=json,
+    )  # fmt: skip
+    raise typer.Exit(0 if is_well else 1)
+
+
+@app.command(epilog="Example: imo360 backup /mnt/backup/imo360")
+def backup(
+    folder: Annotated[Path, typer.Argument(help="Folder to make, or of an earlier backup.")],
+    home: HomeOption = None,
+    market: Annotated[
+        bool, typer.Option("--market/--no-market", help="Copy the market's tables, too.")
+    ] = True,
+) -> None:
+    """Copy a home while it runs; again into the same folder copies what is new."""
+    from cli.care import make_backup
+
+    make_backup(settings_for(home), folder, _now(), typer.echo, with_market=market)
+
+
+@app.command(epilog="Example: imo360 restore /mnt/backup/imo360 --home data/restored")
+def restore(
+    folder: Annotated[Path, typer.Argument(help="Folder of a backup.")],
+    home: HomeOption = None,
+) -> None:
+    """Make a home of a backup, checking every file; there must be none yet."""
+    from cli.care import make_restore
+
+    make_restore(settings_for(home), folder, typer.echo)
+
+
 @app.command(epilog="Example: imo360 digests")
 def digests(home: HomeOption = None) -> None:
     """Print the digest of each published table: equal digests, equal tables."""

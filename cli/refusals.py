@@ -8,6 +8,7 @@ from pydantic import ValidationError
 MENDABLE = (
     ("store.home", "HomeError"),
     ("store.crash_points", "CrashPointError"),
+    ("store.backup", "BackupError"),
     ("store.schema", "SchemaError"),
     ("store.raw_lake", "LakeDamagedError"),
     ("store.objects", "ObjectError"),

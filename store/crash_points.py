@@ -34,6 +34,8 @@ POINTS = {
     "replay_begun": "a warehouse is made beside the current one, and empty",
     "replay_loaded": "it is filled; readers use the one before",
     "replay_swapped": "readers use it; older ones still lie there",
+    "backup_copied": "every file of a backup is copied, it has no manifest",
+    "restore_copied": "every file of a home is restored but the journal",
 }
 """What has happened at each point, and what has not."""
 

@@ -55,7 +55,7 @@ class LakeFileMissingError(LakeDamagedError):
 
 
 @dataclass(frozen=True)
-class _Kind:
+class Kind:
     """What differs between the lake of events and the lake of refused bodies.
 
     offset: the counter that numbers them. fit: the last offset of a batch that begins at one
@@ -107,8 +107,9 @@ def _read_refusals(connection: Connection, first: int, last: int) -> pa.Table:
     return refusal_table(ingest_refusals.columns.keys(), rows)
 
 
-EVENTS = _Kind("events", "event_offset", _fit_commits, _read_events)
-REFUSALS = _Kind("refusals", "refusal_offset", _fit_rows, _read_refusals)
+EVENTS = Kind("events", "event_offset", _fit_commits, _read_events)
+REFUSALS = Kind("refusals", "refusal_offset", _fit_rows, _read_refusals)
+KINDS = (EVENTS, REFUSALS)
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class RawLake:
 
         Safe to call from any process at any time.
         """
-        with locked(self._home.locks / "seal.lock"):
+        with self.sealing():
             for kind in (REFUSALS, EVENTS):
                 # Not until nothing waits: under a stream of posts that never ends, and each round
                 # makes a small file and three syncs.
@@ -157,7 +158,10 @@ class RawLake:
         return self._given(EVENTS)
 
     def files(
-        self, after: int = 0, states: Sequence[str] = ("catalogued", "verified")
+        self,
+        after: int = 0,
+        states: Sequence[str] = ("catalogued", "verified"),
+        kind: Kind = EVENTS,
     ) -> list[LakeFile]:
         """Return the catalogued files with offsets after this one, in order."""
         table = ingest_lake_files.c
@@ -166,13 +170,11 @@ class RawLake:
                 sa.select(
                     table.first_offset, table.last_offset, table.path, table.bytes, table.sha256
                 )
-                .where(
-                    table.lake == EVENTS.name, table.state.in_(states), table.last_offset > after
-                )
+                .where(table.lake == kind.name, table.state.in_(states), table.last_offset > after)
                 .order_by(table.first_offset)
             ).all()
         return [
-            LakeFile(row[0], row[1], self._folder(EVENTS) / row[2], row[3], row[4]) for row in rows
+            LakeFile(row[0], row[1], self.folder(kind) / row[2], row[3], row[4]) for row in rows
         ]
 
     def read(self, after: int, most: int, columns: Sequence[str] | None = None) -> pa.Table:
@@ -190,7 +192,7 @@ class RawLake:
     def _read(self, after: int, most: int, columns: Sequence[str] | None) -> pa.Table:
         parts, count = [], 0
         for file in self.files(after):
-            content = pa.BufferReader(_content(file))
+            content = pa.BufferReader(content_of(file))
             part = pq.read_table(content, columns=list(columns) if columns else None)
             part = part.slice(max(0, after + 1 - file.first_offset))[: most - count]
             parts.append(part)
@@ -228,7 +230,7 @@ class RawLake:
             return None
         left = offset - file.first_offset
         # In pieces: all columns of a whole file would be a hundred megabytes.
-        content = pq.ParquetFile(pa.BufferReader(_content(file)))
+        content = pq.ParquetFile(pa.BufferReader(content_of(file)))
         for part in content.iter_batches(batch_size=FIND_ROWS, columns=list(EventRow._fields)):
             if left < part.num_rows:
                 return event_row(part, left)
@@ -242,7 +244,7 @@ class RawLake:
             wanted = offsets[start : bisect_right(offsets, file.last_offset)]
             if wanted:
                 # Not read_table, which imports pandas: the serving process does without.
-                content = pq.ParquetFile(pa.BufferReader(_content(file)))
+                content = pq.ParquetFile(pa.BufferReader(content_of(file)))
                 ids = content.read(columns=["event_id"]).column("event_id")
                 found |= {each: ids[each - file.first_offset].as_py() for each in wanted}
         return found
@@ -269,7 +271,7 @@ class RawLake:
                     table.lake == EVENTS.name, table.state == "verified"
                 )
             ).scalar()
-        with self._writing() as connection:
+        with self.writing() as connection:
             pruned = connection.execute(
                 sa.delete(ingest_batches).where(
                     batch.last_offset <= (last or 0), batch.received_at < before
@@ -283,50 +285,54 @@ class RawLake:
 
         Removes what a kill left: small files whose rows stand in a catalogued one, torn parts.
         """
-        with locked(self._home.locks / "seal.lock"):
+        with self.sealing():
             runs = list(_runs_of_small(self.files()))
             for run in runs:
                 self._rewrite(run, now)
-            for path in self._leftovers():
+            for path in self.leftovers():
                 path.unlink(missing_ok=True)
             return len(runs)
 
-    def strays(self) -> list[Path]:
-        """Return the files of the folder that the catalogue does not name, planned ones apart.
+    def strays(self, kind: Kind = EVENTS) -> list[Path]:
+        """Return the files of the folder that the catalogue does not name.
 
         While something is being sealed or compacted its files may be among them.
         """
         table = ingest_lake_files.c
         with reading(self._engine) as connection:
-            named = connection.execute(sa.select(table.path).where(table.lake == EVENTS.name))
+            named = connection.execute(sa.select(table.path).where(table.lake == kind.name))
             known = set(named.scalars())
-        folder = self._folder(EVENTS)
-        return sorted(path for path in folder.iterdir() if path.name not in known)
+        return sorted(path for path in self.folder(kind).iterdir() if path.name not in known)
 
-    def _leftovers(self) -> list[Path]:
-        """Return the strays that nothing needs. For whoever holds the seal lock."""
-        files = self.files()
-        return [path for path in self.strays() if path.suffix == ".part" or _is_held(path, files)]
+    def leftovers(self, kind: Kind = EVENTS) -> list[Path]:
+        """Return the strays that nothing needs; remove them under the seal lock only."""
+        files = self.files(kind=kind)
+        return [
+            path for path in self.strays(kind) if path.suffix == ".part" or _is_held(path, files)
+        ]
 
-    def rebuild_catalogue(self, now: datetime) -> int:
-        """Catalogue the files of the folder anew (the catalogue was lost); return how many.
+    def write_again(self, kind: Kind, file: LakeFile, now: datetime) -> None:
+        """Write a catalogued file anew from the journal.
 
-        Of overlapping files the one covering the widest range wins; torn files are left out.
+        Raises LakeDamagedError, and leaves all as it was, when the journal no longer holds it.
         """
-        with locked(self._home.locks / "seal.lock"):
-            chosen = _widest(_readable(self._folder(EVENTS)))
-            with self._writing() as connection:
-                connection.execute(
-                    sa.delete(ingest_lake_files).where(ingest_lake_files.c.lake == EVENTS.name)
-                )
-                for file in chosen:
-                    connection.execute(
-                        sa.insert(ingest_lake_files).values(**_row(EVENTS, file, now))
-                    )
-            return len(chosen)
+        with self.sealing():
+            content = self._content(kind, file.first_offset, file.last_offset)
+            write_durably(file.path, content)
+            self._catalogue(kind, file.first_offset, content)
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def sealing(self) -> Iterator[None]:
+        """Hold the lock that seals, compacts and repairs one at a time."""
+        with locked(self._home.locks / "seal.lock"):
+            yield
+
+    def folder(self, kind: Kind) -> Path:
+        """Return where the files of a lake lie."""
+        return self._home.lake / kind.name
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
         """Open a write transaction when its turn comes.
 
         In the committer's order: SQLite alone would let one of the two sleep until it is free.
@@ -334,18 +340,15 @@ class RawLake:
         with locked(self._home.locks / "journal.lock"), writing(self._engine) as connection:
             yield connection
 
-    def _folder(self, kind: _Kind) -> Path:
-        return self._home.lake / kind.name
-
-    def _given(self, kind: _Kind) -> int:
+    def _given(self, kind: Kind) -> int:
         with reading(self._engine) as connection:
             return _last_given(connection, kind)
 
-    def _sealed(self, kind: _Kind) -> int:
+    def _sealed(self, kind: Kind) -> int:
         with reading(self._engine) as connection:
             return _last_catalogued(connection, kind)
 
-    def _is_planned(self, kind: _Kind) -> bool:
+    def _is_planned(self, kind: Kind) -> bool:
         """Whether a crash, or a repair of a damaged file, left a batch to be written."""
         table = ingest_lake_files.c
         with reading(self._engine) as connection:
@@ -354,18 +357,18 @@ class RawLake:
             )
             return connection.execute(planned.limit(1)).first() is not None
 
-    def _seal_one(self, kind: _Kind, now: datetime) -> None:
+    def _seal_one(self, kind: Kind, now: datetime) -> None:
         first, last, name = self._plan(kind, now)
         crash_at("seal_planned")
         content = self._content(kind, first, last)
         crash_at("seal_before_write")
-        path = self._folder(kind) / name
+        path = self.folder(kind) / name
         write_durably(path, content)
         crash_at("seal_written")
         self._catalogue(kind, first, content)
         crash_at("seal_catalogued")
 
-    def _plan(self, kind: _Kind, now: datetime) -> tuple[int, int, str]:
+    def _plan(self, kind: Kind, now: datetime) -> tuple[int, int, str]:
         """Fix the next batch of what waits, or return the one a crash left planned."""
         table = ingest_lake_files.c
         with reading(self._engine) as connection:
@@ -380,7 +383,7 @@ class RawLake:
             most = min(_last_given(connection, kind), first + MOST_ROWS - 1)
             last = kind.fit(connection, first, most)
         name = _file_name(first, last)
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(
                 sa.insert(ingest_lake_files).values(
                     lake=kind.name,
@@ -393,7 +396,7 @@ class RawLake:
             )
         return first, last, name
 
-    def _content(self, kind: _Kind, first: int, last: int) -> bytes:
+    def _content(self, kind: Kind, first: int, last: int) -> bytes:
         with reading(self._engine) as connection:
             table = kind.read(connection, first, last)
         if table.num_rows != last - first + 1:
@@ -403,9 +406,9 @@ class RawLake:
             )
         return _parquet(table)
 
-    def _catalogue(self, kind: _Kind, first: int, content: bytes) -> None:
+    def _catalogue(self, kind: Kind, first: int, content: bytes) -> None:
         table = ingest_lake_files.c
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(
                 sa.update(ingest_lake_files)
                 .where(table.lake == kind.name, table.first_offset == first)
@@ -419,7 +422,7 @@ class RawLake:
     def _verify_states(self, *states: str) -> list[LakeFile]:
         files = self.files(states=states)
         for file in files:
-            _content(file)
+            content_of(file)
         self._mark_verified(files)
         return files
 
@@ -427,7 +430,7 @@ class RawLake:
         if not files:
             return
         table = ingest_lake_files.c
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(
                 sa.update(ingest_lake_files)
                 .where(
@@ -439,35 +442,37 @@ class RawLake:
             )
 
     def _rewrite(self, run: Sequence[LakeFile], now: datetime) -> None:
-        small = [pq.read_table(pa.BufferReader(_content(file))) for file in run]
+        small = [pq.read_table(pa.BufferReader(content_of(file))) for file in run]
         content = _parquet(pa.concat_tables(small))
         first, last = run[0].first_offset, run[-1].last_offset
-        path = self._folder(EVENTS) / _file_name(first, last)
+        path = self.folder(EVENTS) / _file_name(first, last)
         write_durably(path, content)
         crash_at("compact_written")
         whole = LakeFile(first, last, path, len(content), hashlib.sha256(content).hexdigest())
         table = ingest_lake_files.c
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(
                 sa.delete(ingest_lake_files).where(
                     table.lake == EVENTS.name, table.first_offset.between(first, last)
                 )
             )
-            connection.execute(sa.insert(ingest_lake_files).values(**_row(EVENTS, whole, now)))
+            connection.execute(
+                sa.insert(ingest_lake_files).values(**catalogue_row(EVENTS, whole, now))
+            )
         crash_at("compact_catalogued")
         for file in run:
             file.path.unlink(missing_ok=True)
         sync_folder(path.parent)
 
 
-def _last_given(connection: Connection, kind: _Kind) -> int:
+def _last_given(connection: Connection, kind: Kind) -> int:
     given: int = connection.execute(
         sa.select(ingest_counters.c.value).where(ingest_counters.c.name == kind.offset)
     ).scalar_one()
     return given
 
 
-def _last_catalogued(connection: Connection, kind: _Kind) -> int:
+def _last_catalogued(connection: Connection, kind: Kind) -> int:
     table = ingest_lake_files.c
     return (
         connection.execute(
@@ -486,7 +491,7 @@ def _file_name(first: int, last: int) -> str:
     return f"{first:015d}-{last:015d}.parquet"
 
 
-def _row(kind: _Kind, file: LakeFile, now: datetime) -> dict[str, Any]:
+def catalogue_row(kind: Kind, file: LakeFile, now: datetime) -> dict[str, Any]:
     return {
         "lake": kind.name,
         "first_offset": file.first_offset,
@@ -507,7 +512,7 @@ def _parquet(table: pa.Table) -> bytes:
     return content
 
 
-def _content(file: LakeFile) -> bytes:
+def content_of(file: LakeFile) -> bytes:
     """Return the file's bytes, which are those that were sealed.
 
     Raises LakeFileMissingError, LakeDamagedError.
@@ -557,23 +562,3 @@ def _is_held(path: Path, files: Sequence[LakeFile]) -> bool:
         return False
     first, last = int(span[1]), int(span[2])
     return any(file.first_offset <= first and last <= file.last_offset for file in files)
-
-
-def _readable(folder: Path) -> Iterator[LakeFile]:
-    for path in sorted(folder.glob("*.parquet")):
-        first, last = (int(part) for part in path.stem.split("-"))
-        content = path.read_bytes()
-        try:
-            rows = pq.read_metadata(pa.BufferReader(content)).num_rows
-        except pa.ArrowInvalid:
-            continue  # torn: the journal still holds its batch as planned
-        if rows == last - first + 1:
-            yield LakeFile(first, last, path, len(content), hashlib.sha256(content).hexdigest())
-
-
-def _widest(files: Iterator[LakeFile]) -> list[LakeFile]:
-    chosen: list[LakeFile] = []
-    for file in sorted(files, key=lambda f: (f.first_offset, -f.last_offset)):
-        if not chosen or file.first_offset > chosen[-1].last_offset:
-            chosen.append(file)
-    return chosen

@@ -14,6 +14,7 @@ from flows.steps.pictures import drain_pictures
 from flows.steps.reference import load_packaged
 from flows.steps.replay import replay
 from flows.steps.worker import start_worker
+from store.backup import back_up, restore
 from store.crash_points import POINTS
 from store.database import open_journal_database, open_warehouse_reader, reading, writing
 from store.digests import published_digests
@@ -81,9 +82,13 @@ def work(settings: Settings, clock: Ticking, posts: Sequence[Post]) -> None:
         worker.close()
 
 
-def work_and_replay(settings: Settings, clock: Ticking, posts: Sequence[Post]) -> None:
+def do_everything(settings: Settings, clock: Ticking, posts: Sequence[Post]) -> None:
+    """Work, rebuild, back up, restore elsewhere."""
     work(settings, clock, posts)
     replay(settings, clock)
+    folder = settings.home.with_name("backup")
+    back_up(settings, folder, clock())
+    restore(Settings(home=settings.home.with_name("restored")), folder)
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -103,7 +108,7 @@ def test_a_kill_at_a_point_leaves_the_tables_of_an_undisturbed_run(
     crashes = Crashes(monkeypatch)
     crashes.arm(point)
     with pytest.raises(CrashError):  # a point that is not reached fails here
-        work_and_replay(settings, clock, first)
+        do_everything(settings, clock, first)
     assert RawLake(settings).last_offset() > 0
     work(settings, clock, [*first, *gone, *rest[40:]])
 

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 import store.raw_lake
 from store.database import open_journal_database, writing
 from store.journal import Journal, Sender, Work, append_event
-from store.raw_lake import LakeDamagedError, RawLake
+from store.lake_repair import rebuild_catalogue
+from store.raw_lake import EVENTS, LakeDamagedError, RawLake
 from store.settings import Settings
 from store.shapes.posts import RefusedBody
 from store.tables.journal import ingest_batches, ingest_lake_files
@@ -133,7 +134,7 @@ def test_a_lost_catalogue_is_rebuilt_and_torn_files_left_out(
     (folder / f"{7:015d}-{9:015d}.parquet").write_bytes(b"PAR1 torn")
     with writing(open_journal_database(settings)) as connection:
         connection.execute(sa.delete(ingest_lake_files))
-    assert lake.rebuild_catalogue(clock()) == 2
+    assert rebuild_catalogue(lake, EVENTS, clock()) == 2
     assert lake.read(0, 100).equals(before)
 
 
