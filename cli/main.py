@@ -248,6 +248,21 @@ def conformance(
     raise typer.Exit(0 if is_conformant else 1)
 
 
+@app.command(epilog="Example: imo360 status --json")
+def status(
+    home: HomeOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
+) -> None:
+    """Say how far everything is, what waits, and how long posts took to be seen."""
+    from cli.status import status_lines
+    from store.schema import expect_current
+
+    settings = settings_for(home)
+    expect_current(settings)
+    for line in status_lines(settings, _now(), is_json=json):
+        typer.echo(line)
+
+
 @app.command(epilog="Example: imo360 doctor --repair")
 def doctor(
     home: HomeOption = None,

@@ -72,7 +72,14 @@ def create_app(
             sandboxes = Sandboxes(settings, clock, previewer)
             limits = RateLimits(1 / settings.api_processes)
             app.state.door = Door(
-                place, sandboxes, reader, RecentKeys(reader), clock, Inbox(BODIES_BYTES), limits
+                place,
+                engine,
+                sandboxes,
+                reader,
+                RecentKeys(reader),
+                clock,
+                Inbox(BODIES_BYTES),
+                limits,
             )
             app.state.office = Office(settings, engine, clock)
             opened.enter_context(_calm_collector())

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from fastapi import Request
+from sqlalchemy.engine import Engine
 from starlette.types import Message
 
 from ingest_api.place import Place
@@ -80,6 +81,7 @@ class Door:
     """What the running API holds: the way into the journal, the keys, the clock."""
 
     main: Place
+    engine: Engine
     sandboxes: Sandboxes
     keys: KeyReader
     recent_keys: RecentKeys

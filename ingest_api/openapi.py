@@ -162,18 +162,49 @@ REFERENCE_OPERATION: Operation = {
 }
 
 
-def _health(status: str) -> Operation:
+def _health(status: str, **more: Operation) -> Operation:
     schema = {
-        "type": "object", "required": ["status"], "properties": {"status": {"const": status}}
-    }  # fmt: skip
+        "type": "object",
+        "required": ["status"],
+        "properties": {"status": {"const": status}, **more},
+    }
     return json_answer("It does.", schema)
 
+
+def _text_answer(about: str, media_type: str) -> Operation:
+    return {"description": about, "content": {media_type: {"schema": {"type": "string"}}}}
+
+
+_NUMBER: Operation = {"type": ["integer", "null"]}
+_TEXT: Operation = {"type": ["string", "null"]}
+_LAG: Operation = {
+    "eventsWaiting": {"type": "integer", "description": "Acknowledged and not published."},
+    "lagSeconds": {"type": "number", "description": "How long the oldest of them has waited."},
+    "publicationStopped": {"type": "boolean", "description": "A severe check stops publication."},
+    "publication": _NUMBER,
+    "edition": _NUMBER,
+    "lastPublishedAt": {**_TEXT, "format": "date-time"},
+    "lastRunId": _TEXT,
+}
+"""Absent while the market cannot be read: posts do not depend on it."""
 
 HEALTH_OPERATION: Operation = {"security": OPEN_SECURITY, "responses": {"200": _health("ok")}}
 READY_OPERATION: Operation = {
     "security": OPEN_SECURITY,
-    "responses": {"200": _health("ready"), **problem_responses(("not_ready",))},
+    "responses": {"200": _health("ready", **_LAG), **problem_responses(("not_ready",))},
 }
+METRICS_OPERATION: Operation = {
+    "security": OPEN_SECURITY,
+    "responses": {
+        "200": _text_answer("Metrics.", "text/plain"), **problem_responses(("not_ready",))
+    },
+}  # fmt: skip
+STATUS_OPERATION: Operation = {
+    "security": OPEN_SECURITY,
+    "responses": {
+        "200": _text_answer("The page.", "text/html"), **problem_responses(("not_ready",))
+    },
+}  # fmt: skip
 
 
 BULK_OPERATION["requestBody"]["content"]["application/x-ndjson"] = _LINES

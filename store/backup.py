@@ -36,7 +36,7 @@ NOT_REBUILT = {
     "ingest_snapshots, ingest_snapshot_items": "inventories under way, and what came of them",
     "ingest_idempotency_keys": "answers of the last day",
     "ingest_batches": "posts that no lake file holds yet",
-    "market_runs, core_batches": "when events were loaded and published",
+    "market_runs, market_delays, core_batches": "when events were loaded and published",
     "secrets": "the secret that signs tokens",
 }
 """What a replay from the lake cannot rebuild: it is in a backup or it is gone."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flows.steps.exports import export_publication
+from flows.steps.freshness import forget_old
 from flows.steps.pictures import drain_pictures
 from flows.steps.publish import CycleReport
 from flows.steps.resident import read_resident
@@ -82,6 +83,7 @@ class Loop:
             Home(self.settings.home), worker.engine, self.settings.exports_kept, worker.lease
         )
         worker.lake.compact(now)
+        forget_old(worker.engine, worker.lease, now)
         worker.lake.verify_new()
         worker.lake.prune(now)
 

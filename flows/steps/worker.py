@@ -6,7 +6,7 @@ Prefect, so the same cycles run plainly in tests, in one-off commands and under 
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sqlalchemy.engine import Engine
@@ -15,6 +15,7 @@ from flows.steps.advance import advance
 from flows.steps.batch import COLUMNS, Batch, no_events, take_batch
 from flows.steps.check import check
 from flows.steps.editions import edition_due, make_edition
+from flows.steps.freshness import Freshness
 from flows.steps.publish import CycleReport, publish
 from flows.steps.resident import Resident, read_resident
 from store.crash_points import crash_at
@@ -55,6 +56,7 @@ class Worker:
     resident: Resident
     run_id: str
     clock: Clock
+    freshness: Freshness = field(default_factory=Freshness)
     stopped_by: tuple[str, ...] = ()
     """Severe checks that stopped this worker's last publication."""
 
@@ -71,13 +73,21 @@ class Worker:
         if batch is None:
             return None
         crash_at("batch_read")
+        received = batch.events["received_at"]
+        self.freshness.begin()
+        self.freshness.note("taken", received, self.clock())
         step = advance(self.resident, batch, self.objects)
         checks = check(step.market) if step.market else []
         crash_at("before_publish")
+        computed = self.clock()
+        self.freshness.note("computed", received, computed)
         self.resident, report = publish(
-            self.engine, self.lease, step, checks, self.run_id, started, self.clock()
+            self.engine, self.lease, step, checks, self.run_id, started, computed
         )
         crash_at("published")
+        seen, is_published = self.clock(), report.publication is not None
+        self.freshness.note_visible(received, seen, is_published=is_published)
+        self.freshness.write(self.engine, self.lease, seen)
         self.stopped_by = report.failed_checks
         if report.failed_checks:
             LOG.error("not published, these checks failed: %s", ", ".join(report.failed_checks))

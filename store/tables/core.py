@@ -253,6 +253,13 @@ core_listing_images = sa.Table(
     integer("height_px", "height of the original, upright"),
     integer("bytes", "size of the original"),
     integer("attempts", "verdicts so far", nullable=False),
+    # The queue of pictures is looked at every two seconds, and is short among many.
+    sa.Index(
+        "ix_core_listing_images_pending",
+        "listing_id",
+        sqlite_where=sa.text("state = 'pending'"),
+        postgresql_where=sa.text("state = 'pending'"),
+    ),
     comment="Pictures of listings. Grain: listing and position. Writer: load (verdicts of "
     "fetch_images arrive as events).",
 )

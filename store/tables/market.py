@@ -244,6 +244,28 @@ market_runs = sa.Table(
     comment="Publications. Grain: publication. Writer: publish. History: never recomputed.",
 )
 
+market_delays = sa.Table(
+    "market_delays",
+    WAREHOUSE,
+    instant("minute_at", "begin of the minute in which events reached the stage", primary_key=True),
+    text("stage", "taken, computed or visible", primary_key=True),
+    integer("events", "how many reached it", nullable=False),
+    number("delay_p50_ms", "delay since they were received, median", nullable=False, volatile=True),
+    number("delay_p95_ms", "95th percentile", nullable=False, volatile=True),
+    number("delay_p99_ms", "99th percentile", nullable=False, volatile=True),
+    number("delay_max_ms", "largest", nullable=False, volatile=True),
+    text(
+        "counts",
+        "JSON object: delay in whole milliseconds -> events; what the percentiles are made of",
+        nullable=False,
+        volatile=True,
+    ),
+    comment="How long posts take to be seen. Grain: minute and stage. Writer: publish. Nuance: "
+    "taken = a cycle read it from the lake; computed = all figures it moves are; visible = its "
+    "publication is committed. Percentiles are by nearest rank, from every event. History: a "
+    "replay carries it over.",
+)
+
 PUBLISHED = {
     table.name: table
     for table in (

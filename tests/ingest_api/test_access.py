@@ -177,6 +177,8 @@ CALLS: dict[str, Callable[[dict[str, str]], Call]] = {
     "post_authentication_token": lambda of: ("POST", "/authentication_token", {}),
     "get_health": lambda of: ("GET", "/healthz", None),
     "get_readiness": lambda of: ("GET", "/readyz", None),
+    "get_metrics": lambda of: ("GET", "/metrics", None),
+    "get_status": lambda of: ("GET", "/status", None),
 }  # fmt: skip
 
 

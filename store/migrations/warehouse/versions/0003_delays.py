@@ -1,0 +1,32 @@
+"""How long posts take to be seen"""
+
+import sqlalchemy as sa
+from alembic import op
+
+import store.tables.columns
+
+revision = '0003'
+down_revision = '0002'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table('market_delays',
+    sa.Column('minute_at', store.tables.columns.Instant(timezone=True), nullable=False, comment='begin of the minute in which events reached the stage'),
+    sa.Column('stage', sa.Text(), nullable=False, comment='taken, computed or visible'),
+    sa.Column('events', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False, comment='how many reached it'),
+    sa.Column('delay_p50_ms', sa.Double(), nullable=False, comment='delay since they were received, median'),
+    sa.Column('delay_p95_ms', sa.Double(), nullable=False, comment='95th percentile'),
+    sa.Column('delay_p99_ms', sa.Double(), nullable=False, comment='99th percentile'),
+    sa.Column('delay_max_ms', sa.Double(), nullable=False, comment='largest'),
+    sa.Column('counts', sa.Text(), nullable=False, comment='JSON object: delay in whole milliseconds -> events; what the percentiles are made of'),
+    sa.PrimaryKeyConstraint('minute_at', 'stage', name=op.f('pk_market_delays')),
+    comment='How long posts take to be seen. Grain: minute and stage. Writer: publish. Nuance: taken = a cycle read it from the lake; computed = all figures it moves are; visible = its publication is committed. Percentiles are by nearest rank, from every event. History: a replay carries it over.'
+    )
+    op.create_index('ix_core_listing_images_pending', 'core_listing_images', ['listing_id'], sqlite_where=sa.text("state = 'pending'"), postgresql_where=sa.text("state = 'pending'"))
+
+
+def downgrade() -> None:
+    op.drop_index('ix_core_listing_images_pending', table_name='core_listing_images')
+    op.drop_table('market_delays')
