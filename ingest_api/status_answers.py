@@ -44,7 +44,7 @@ def _metrics(status: Status) -> Iterator[str]:
         "worker_running": ("1 while a worker holds the lease.", status.is_worker_running),
         "listings": ("Listings, deleted ones too.", status.listings),
         "pictures_pending": ("Pictures without a verdict.", status.pictures_pending),
-        "refused_at_door_24h": ("Items refused by the API in 24 hours.", status.refused_at_door_24h),
+        "refused_at_door_24h": ("Refused by the API in 24 hours.", status.refused_at_door_24h),
         "disk_free_bytes": ("Room on the disk of the home.", status.disk_free_bytes),
     }  # fmt: skip
     for name, (about, number) in gauges.items():

@@ -151,7 +151,7 @@ def _count(connection: Connection, statement: sa.Select[int]) -> int:
 
 def _by(connection: Connection, table: sa.Table, column: sa.Column[str]) -> dict[str, int]:
     counted = sa.select(column, sa.func.count()).group_by(column).order_by(column)
-    return {name: count for name, count in connection.execute(counted)}
+    return {str(name): int(count) for name, count in connection.execute(counted)}
 
 
 def _acknowledged(journal: Connection) -> int:

@@ -108,6 +108,8 @@ operation                 | whoever
 post_authentication_token | 400
 get_health                | 200
 get_readiness             | 200
+get_metrics               | 200
+get_status                | 200
 """)
 """A log-in without e-mail and password: the same to all. With them: routers/test_authentication."""
 
