@@ -3,6 +3,7 @@
 Kept apart from the declarations because it loads polars, which the API never needs.
 """
 
+import json
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -46,6 +47,12 @@ def schema_of(table: sa.Table, without: Sequence[str] = ()) -> pl.Schema:
 @cache
 def _schema(table: sa.Table, without: tuple[str, ...]) -> pl.Schema:
     return pl.Schema({c.name: _polars_type(c) for c in table.columns if c.name not in without})
+
+
+@cache
+def _schema_of_columns(table: sa.Table, columns: tuple[str, ...]) -> pl.Schema:
+    whole = _schema(table, ())
+    return pl.Schema({name: whole[name] for name in columns}) if columns else whole
 
 
 @cache
@@ -122,10 +129,31 @@ def delete_rows(connection: Connection, table: sa.Table, keys: pl.DataFrame) -> 
         connection.exec_driver_sql(statement, _driver_rows(keys.select(names)))
 
 
-def read_frame(connection: Connection, table: sa.Table) -> pl.DataFrame:
-    """Return a whole table as a frame, in key order."""
-    statement = str(sa.select(table).order_by(*table.primary_key).compile(connection.engine))
-    return frame_of_rows(connection.exec_driver_sql(statement).fetchall(), table)
+def read_frame(
+    connection: Connection, table: sa.Table, columns: Sequence[str] = ()
+) -> pl.DataFrame:
+    """Return a whole table (or some columns of it) as a frame, in key order."""
+    statement = _select_sql(connection.dialect, table, tuple(columns), None)
+    return frame_of_rows(connection.exec_driver_sql(statement).fetchall(), table, columns)
+
+
+def read_keyed(
+    connection: Connection,
+    table: sa.Table,
+    column: str,
+    keys: pl.Series,
+    columns: Sequence[str] = (),
+) -> pl.DataFrame:
+    """Return the rows whose column holds one of the keys, in the order of the table's key.
+
+    columns: only these. The column should be one that an index begins with.
+    """
+    if keys.is_empty():
+        return _schema_of_columns(table, tuple(columns)).to_frame()
+    statement = _select_sql(connection.dialect, table, tuple(columns), column)
+    wanted = json.dumps(keys.to_list())
+    rows = connection.exec_driver_sql(statement, (wanted,)).fetchall()
+    return frame_of_rows(rows, table, columns)
 
 
 # Compiling costs more than writing a row, and a cycle writes a row or two to each of many tables.
@@ -151,14 +179,31 @@ def _insert_missing_sql(dialect: sa.Dialect, table: sa.Table) -> str:
 
 
 @cache
+def _select_sql(
+    dialect: sa.Dialect, table: sa.Table, columns: tuple[str, ...], keyed_by: str | None
+) -> str:
+    chosen = [table.c[name] for name in columns] or list(table.columns)
+    statement = sa.select(*chosen).order_by(*table.primary_key)
+    if keyed_by is not None:
+        # One JSON array instead of a parameter per key, of which a statement takes few.
+        keys = sa.func.json_each(sa.bindparam("keys")).table_valued("value")
+        statement = statement.where(table.c[keyed_by].in_(sa.select(keys.c.value)))
+    return str(statement.compile(dialect=dialect))
+
+
+@cache
 def _delete_sql(dialect: sa.Dialect, table: sa.Table, columns: tuple[str, ...]) -> str:
     held = (table.c[name] == sa.bindparam(name) for name in columns)
     return str(sa.delete(table).where(*held).compile(dialect=dialect))
 
 
-def frame_of_rows(rows: Sequence[Any], table: sa.Table) -> pl.DataFrame:
-    """Return driver rows of a table (all columns, its order) as a frame of its schema."""
-    wanted = schema_of(table)
+def frame_of_rows(
+    rows: Sequence[Any], table: sa.Table, columns: Sequence[str] = ()
+) -> pl.DataFrame:
+    """Return driver rows of a table (all columns in its order, or these) as a frame."""
+    wanted = _schema_of_columns(table, tuple(columns))
+    if not rows:
+        return wanted.to_frame()
     stored = {
         name: pl.String() if kind in (INSTANT, pl.Date) else _stored(kind)
         for name, kind in wanted.items()

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from flows.steps.advance import MarketRows
+from flows.steps.market_rows import MarketRows
 from store.shapes.vocabulary import N_MIN
 
 

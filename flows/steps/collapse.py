@@ -12,6 +12,13 @@ from store.frames import conform
 from store.shapes.vocabulary import CLOSED, LEFT, ON_MARKET, Status
 from store.tables import warehouse as tables
 
+STORED = (
+    "id", "revision", "status", "price", "currency", "spell", "first_effective_at", "status_since",
+    "spell_started_at", "first_price", "first_currency", "price_cuts", "last_cut_at",
+    "last_cut_pct",
+)  # fmt: skip
+"""What is read of stored listings: a new version brings all the rest."""
+
 
 @dataclass(frozen=True)
 class Collapsed:
@@ -26,7 +33,7 @@ def collapse(versions: pl.DataFrame, stored: pl.DataFrame) -> Collapsed:
     """Fold new versions onto the stored listings.
 
     versions: core_listing_versions rows plus unit_id, any number per listing.
-    stored: core_listings rows of (at least) the listings in `versions`.
+    stored: STORED columns of (at least) the listings in `versions`.
     """
     walked = _walk(versions, stored)
     new = walked.filter(pl.col("is_new_row"))

@@ -4,14 +4,24 @@ import json
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.engine import Engine
+
 from analytics.edition import make, to_bytes
 from flows.steps.batch import EDITION_MADE, EDITION_SUFFIX
 from flows.steps.resident import Resident, zone_set
 from store.crash_points import crash_at
+from store.database import reading
+from store.frames import read_frame
 from store.home import Home
 from store.journal import append_event
 from store.objects import ObjectStore, open_objects
 from store.settings import Settings
+from store.tables.warehouse import (
+    core_listing_places,
+    core_listings,
+    core_price_history,
+    core_status_history,
+)
 
 LOCAL = ZoneInfo("Europe/Bucharest")
 
@@ -27,7 +37,7 @@ def edition_due(resident: Resident, settings: Settings, now: datetime) -> str | 
     The first as soon as there are listings; then on a new day, on other zones than it was made
     with, and when the listings grew by `retrain_growth`.
     """
-    edition, count = resident.edition, resident.listings.height
+    edition, count = resident.edition, resident.listings
     if edition is None:
         return "first" if count else None
     if edition.as_of_date != as_of(settings, now):
@@ -39,22 +49,30 @@ def edition_due(resident: Resident, settings: Settings, now: datetime) -> str | 
     return None
 
 
-def make_edition(resident: Resident, settings: Settings, reason: str, now: datetime) -> int:
+def make_edition(
+    engine: Engine, resident: Resident, settings: Settings, reason: str, now: datetime
+) -> int:
     """Fit and freeze the next edition at the resident watermark; return its event's offset.
 
     It takes effect when a refresh reads that event, in its place among all the others.
     """
     number = resident.edition.number + 1 if resident.edition else 1
+    with reading(engine) as connection:
+        core, places, status_history, price_history = (
+            read_frame(connection, table)
+            for table in (core_listings, core_listing_places, core_status_history,
+                          core_price_history)
+        )  # fmt: skip
     edition = make(
         number=number,
         made_at_offset=resident.progress.watermark,
         as_of_date=as_of(settings, now),
         reason=reason,
-        core=resident.listings.sort("id"),
-        places=resident.places.sort("id"),
+        core=core,
+        places=places,
         zones=resident.zones,
-        status_history=resident.status_history.sort("id", "revision"),
-        price_history=resident.price_history.sort("id", "revision"),
+        status_history=status_history,
+        price_history=price_history,
         rates=resident.rates.sort("currency", "rate_date"),
     )
     objects: ObjectStore = open_objects(Home(settings.home).objects)
@@ -66,7 +84,7 @@ def make_edition(resident: Resident, settings: Settings, reason: str, now: datet
         "as_of_date": edition.as_of_date.isoformat(),
         "artefact_sha256": kept,
         "reason": reason,
-        "listings": resident.listings.height,
+        "listings": resident.listings,
         "zone_set": zone_set(resident.zones),
         "figures": json.dumps(edition.figures),
     }

@@ -23,6 +23,10 @@ CONTACT_SCHEMA = {
 }
 """Contacts in use: how many listings, deleted ones apart, name the agent with each now."""
 
+STORED = ("id", "revision", "event_offset", "agent_identifier", "agent_phone", "agent_email",
+          "deleted_at")  # fmt: skip
+"""What is read of stored listings."""
+
 KINDS = ("phone", "email")
 CONTACT = ["identifier", "kind", "contact"]
 
@@ -59,8 +63,8 @@ def fold_parties(
     """Fold a batch onto what was stored before it.
 
     agencies, agents: `normalise.NAMED` rows; versions: core_listing_versions rows. known_*: rows
-    of their tables; listings: core_listings rows, of those in `versions` at least; contacts:
-    CONTACT_SCHEMA rows.
+    of their tables, of those named at least; listings: STORED columns, of those in `versions` at
+    least; contacts: CONTACT_SCHEMA rows, of the agents named before or now at least.
     """
     moves = _moves(versions, listings)
     touched = pl.concat([moves.select("identifier"), agents.select("identifier")]).unique()

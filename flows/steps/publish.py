@@ -11,8 +11,9 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from flows.steps.advance import Advance, MarketRows
+from flows.steps.advance import Advance
 from flows.steps.check import Check
+from flows.steps.market_rows import MarketRows
 from flows.steps.parties import Parties
 from flows.steps.resident import Resident
 from store.crash_points import crash_at
@@ -140,7 +141,7 @@ def _write_market(connection: Connection, rows: MarketRows, publication: int) ->
         if rows.is_whole:
             connection.execute(sa.delete(table))
         else:
-            gone = rows.judged if table is tables.market_scores else rows.tombstones["id"]
+            gone = rows.judged if table is tables.market_scores else rows.tombstones
             delete_keys(connection, table, "id", gone.to_list())
         upsert(connection, table, _numbered(frame, publication))
     for table, frame, gone_keys in by_zone:

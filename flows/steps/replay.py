@@ -17,6 +17,7 @@ from flows.steps.batch import COLUMNS, take_batch
 from flows.steps.check import check
 from flows.steps.publish import publish
 from flows.steps.resident import read_resident
+from flows.steps.stored import Stored
 from store.crash_points import crash_at
 from store.database import open_warehouse, point_warehouse, reading, warehouse_path, writing
 from store.frames import insert_missing, read_frame
@@ -102,9 +103,11 @@ def _load_all(
         if batch is None:
             return
         started = clock()
-        step = load(resident, batch, objects)
-        if batch.last_offset == last:
-            step = with_market(step, resident)
+        with reading(engine) as connection:
+            stored = Stored(connection)
+            step = load(resident, batch, stored, objects)
+            if batch.last_offset == last:
+                step = with_market(step, stored)
         checks = check(step.market) if step.market else []
         resident, report = publish(engine, lease, step, checks, "replay", started, clock())
         if report.failed_checks:

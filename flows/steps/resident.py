@@ -1,23 +1,22 @@
-"""Resident: the columns a refresh needs, kept in memory between cycles.
+"""Resident: what a worker keeps in memory between cycles.
 
 A cache of the warehouse, nothing more: it can be read anew at any time, and is whenever a
-worker starts or a cycle fails.
+worker starts or a cycle fails. Rows of listings are not in it; a cycle reads those it touches
+(`stored`).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import polars as pl
+import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from analytics.edition import Edition, from_bytes
-from analytics.history import spells
 from analytics.places import ZoneIndex
 from analytics.zone_changes import ZoneLedgers
 from flows.steps.batch import EDITION_SUFFIX
-from flows.steps.described import described, tombstones, unjudged
-from flows.steps.parties import contacts_in_use
 from store.database import reading
-from store.frames import conform, read_frame
+from store.frames import read_frame
 from store.objects import ObjectStore
 from store.tables import warehouse as tables
 from store.warehouse import Progress, read_progress
@@ -33,28 +32,15 @@ class MadeWith:
 
 @dataclass(frozen=True)
 class Resident:
-    """What is stored, as frames of the tables' schemas.
+    """What is the same for all listings, and their number.
 
-    spells: one row per listing and spell. zones: core_zones rows without geometry.
-    agent_contacts: `parties.CONTACT_SCHEMA`. market: market_listings rows, and those of deleted
-    listings as if they were still published, because zone figures count their past.
-    edition None: none was made yet, so nothing can be published. made_with: what was
-    stored when it was made. ledgers: what all homes add to their zones under `edition`; None
-    until the first change needs them.
+    zones: core_zones rows without geometry. edition None: none was made yet, so nothing can be
+    published. made_with: what was stored when it was made. ledgers: what all homes add to their
+    zones under `edition`; None until the first change needs them.
     """
 
     progress: Progress
-    listings: pl.DataFrame
-    places: pl.DataFrame
-    images: pl.DataFrame
-    verdicts: pl.DataFrame
-    price_history: pl.DataFrame
-    status_history: pl.DataFrame
-    agencies: pl.DataFrame
-    agents: pl.DataFrame
-    agent_contacts: pl.DataFrame
-    spells: pl.DataFrame
-    market: pl.DataFrame
+    listings: int
     rates: pl.DataFrame
     zones: pl.DataFrame
     zone_index: ZoneIndex | None
@@ -66,49 +52,18 @@ class Resident:
 def read_resident(engine: Engine, objects: ObjectStore) -> Resident:
     """Read everything in one snapshot."""
     with reading(engine) as connection:
-        progress = read_progress(connection)
         editions = read_frame(connection, tables.core_editions)
         zones = read_frame(connection, tables.core_zones)
-        status_history = read_frame(connection, tables.core_status_history)
-        listings = read_frame(connection, tables.core_listings)
-        resident = Resident(
-            progress=progress,
-            listings=listings,
-            places=read_frame(connection, tables.core_listing_places),
-            images=read_frame(connection, tables.core_listing_images),
-            verdicts=read_frame(connection, tables.core_image_verdicts),
-            price_history=read_frame(connection, tables.core_price_history),
-            status_history=status_history,
-            agencies=read_frame(connection, tables.core_agencies),
-            agents=read_frame(connection, tables.core_agents),
-            agent_contacts=contacts_in_use(listings),
-            spells=spells(status_history),
-            market=read_frame(connection, tables.market_listings),
+        counted = sa.select(sa.func.count()).select_from(tables.core_listings)
+        return Resident(
+            progress=read_progress(connection),
+            listings=connection.execute(counted).scalar_one(),
             rates=read_frame(connection, tables.core_rates),
             zones=zones.drop("geometry_wkb"),
             zone_index=index_zones(zones),
             edition=load_edition(editions, objects),
             made_with=made_with(editions),
         )
-    return _with_tombstones(resident)
-
-
-def _with_tombstones(resident: Resident) -> Resident:
-    """Describe deleted listings anew: the published tables do not hold them."""
-    gone = tombstones(resident.listings)
-    if resident.edition is None or gone.is_empty():
-        return resident
-    rows = described(
-        gone, resident.places, resident.zones, resident.images, resident.edition, gone["id"]
-    )
-    return replace(resident, market=pl.concat([resident.market, as_market(unjudged(rows))]))
-
-
-def as_market(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return described rows as market_listings has them, of no publication."""
-    return conform(
-        rows.with_columns(pl.lit(0, pl.Int64).alias("publication")), tables.market_listings
-    )
 
 
 def index_zones(zones: pl.DataFrame) -> ZoneIndex | None:

@@ -18,7 +18,9 @@ from flows.steps.editions import edition_due, make_edition
 from flows.steps.freshness import Freshness
 from flows.steps.publish import CycleReport, publish
 from flows.steps.resident import Resident, read_resident
+from flows.steps.stored import Stored
 from store.crash_points import crash_at
+from store.database import reading
 from store.home import Home
 from store.objects import ObjectStore, open_objects
 from store.raw_lake import RawLake
@@ -76,7 +78,8 @@ class Worker:
         received = batch.events["received_at"]
         self.freshness.begin()
         self.freshness.note("taken", received, self.clock())
-        step = advance(self.resident, batch, self.objects)
+        with reading(self.engine) as connection:
+            step = advance(self.resident, batch, Stored(connection), self.objects)
         checks = check(step.market) if step.market else []
         crash_at("before_publish")
         computed = self.clock()
@@ -109,7 +112,7 @@ class Worker:
         reason = edition_due(self.resident, self.settings, self.clock())
         if reason is not None:
             crash_at("before_edition")
-            make_edition(self.resident, self.settings, reason, self.clock())
+            make_edition(self.engine, self.resident, self.settings, reason, self.clock())
         return reason
 
     def drain(self, watch: Watch | None = None, target: int | None = None) -> int:

@@ -176,6 +176,7 @@ core_listings = sa.Table(
     instant("last_cut_at", "effective time of the newest price cut in this spell"),
     number("last_cut_pct", "size of the newest cut, % of the price before, positive"),
     sa.Index(None, "unit_id"),
+    sa.Index(None, "agent_identifier"),
     comment="Current state. Grain: listing. Key: id. Writer: load. "
     "Nuance: the newest revision wins, whatever the clocks say; a deleted listing stays, with "
     "deleted_at.",
@@ -253,6 +254,7 @@ core_listing_images = sa.Table(
     integer("height_px", "height of the original, upright"),
     integer("bytes", "size of the original"),
     integer("attempts", "verdicts so far", nullable=False),
+    sa.Index(None, "url"),
     # The queue of pictures is looked at every two seconds, and is short among many.
     sa.Index(
         "ix_core_listing_images_pending",

@@ -14,10 +14,13 @@ import msgspec
 
 from flows.steps.exports import export_publication
 from flows.steps.worker import Worker, start_worker
+from store.database import reading
+from store.frames import read_frame
 from store.home import Home
 from store.journal import open_journal
 from store.settings import Settings
 from store.shapes.posts import Sender, post_of
+from store.tables.warehouse import core_listings
 from tests.bench.markets import bench_sender
 from tests.watching import peak_mib
 
@@ -68,7 +71,9 @@ def _drain(worker: Worker) -> None:
 def _changes(settings: Settings, worker: Worker) -> list[float]:
     """Change the price of one listing, publish it, and so on; return the seconds of each cycle."""
     sender = bench_sender(settings)
-    rows = worker.resident.listings.sort("id").head(CHANGES).iter_rows(named=True)
+    with reading(worker.engine) as connection:
+        listings = read_frame(connection, core_listings)
+    rows = listings.head(CHANGES).iter_rows(named=True)
     taken = []
     for row in rows:
         _post(settings, sender, row["provider_identifier"], row["external_id"], row["price"])

@@ -1,4 +1,4 @@
-"""How long posts take to be seen"""
+"""How long posts take to be seen; indices for reading by key"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -25,8 +25,12 @@ def upgrade() -> None:
     comment='How long posts take to be seen. Grain: minute and stage. Writer: publish. Nuance: taken = a cycle read it from the lake; computed = all figures it moves are; visible = its publication is committed. Percentiles are by nearest rank, from every event. History: a replay carries it over.'
     )
     op.create_index('ix_core_listing_images_pending', 'core_listing_images', ['listing_id'], sqlite_where=sa.text("state = 'pending'"), postgresql_where=sa.text("state = 'pending'"))
+    op.create_index(op.f('ix_core_listing_images_url'), 'core_listing_images', ['url'])
+    op.create_index(op.f('ix_core_listings_agent_identifier'), 'core_listings', ['agent_identifier'])
 
 
 def downgrade() -> None:
+    op.drop_index(op.f('ix_core_listings_agent_identifier'), table_name='core_listings')
+    op.drop_index(op.f('ix_core_listing_images_url'), table_name='core_listing_images')
     op.drop_index('ix_core_listing_images_pending', table_name='core_listing_images')
     op.drop_table('market_delays')
