@@ -109,11 +109,12 @@ def predict_rents(edition: Edition, listings: pl.DataFrame) -> pl.DataFrame:
 
 
 def _modelled(edition: Edition, rows: pl.DataFrame) -> pl.DataFrame:
-    parts = [
-        _estimates(model, rows.filter(_in_market(*market) & market_model.usable(model)))
-        for market, model in sorted(edition.models.items())
-    ]
-    return pl.concat([pl.DataFrame(schema=ESTIMATE_SCHEMA), *parts])
+    parts = [pl.DataFrame(schema=ESTIMATE_SCHEMA)]
+    for market, model in sorted(edition.models.items()):
+        homes = rows.filter(_in_market(*market) & market_model.usable(model))
+        if not homes.is_empty():
+            parts.append(_estimates(model, homes))
+    return pl.concat(parts)
 
 
 def _in_market(country: str, transaction: str, currency: str) -> pl.Expr:
@@ -139,6 +140,8 @@ def _estimates(model: MarketModel, homes: pl.DataFrame) -> pl.DataFrame:
 
 
 def _laddered(edition: Edition, rows: pl.DataFrame) -> pl.DataFrame:
+    if rows.is_empty():
+        return pl.DataFrame(schema=ESTIMATE_SCHEMA)
     figures = ["median_price_per_m2", "half_80", "half_90", "n", "currency"]
     climbed = ladder.climb(
         rows.filter(pl.col("area_m2") > 0).drop("currency"), edition.ladder, figures, "basis"

@@ -40,6 +40,12 @@ MONTH_NAMES = {
 
 MONTH_KEY = (*SEGMENT, "month")
 
+BEFORE_IDS = 2**62
+"""What is added to the ids of before: no listing has such an id, and their order stays."""
+
+BEFORE_UNITS = "before "
+"""What no unit's name begins with."""
+
 
 @dataclass(frozen=True)
 class Adverts:
@@ -94,10 +100,11 @@ class ZoneLedgers:
         zones: core_zones rows. Raises LedgerError when `before` is not what the ledgers hold.
         """
         named = named_zones(zones)
-        cells = _changed(self.now, _now(before, edition), _now(after, edition))
+        both = _beside(before, after)
+        cells = _changed(self.now, _now(both, edition))
         counted = self.now.figures(cells).rename(NOW_NAMES)
         figures = pricing.finish_zones(counted, named, edition)
-        months = _changed(self.months, _monthly(before, edition), _monthly(after, edition))
+        months = _changed(self.months, _monthly(both, edition))
         counted = self.months.figures(months).rename(MONTH_NAMES)
         by_month = pricing.finish_months(counted, named, edition)
         return ChangedFigures(
@@ -115,11 +122,32 @@ def _monthly(adverts: Adverts, edition: Edition) -> pl.DataFrame:
     return unit_months.unit_months(adverts.listings, adverts.spells, adverts.price_history, edition)
 
 
-def _changed(ledger: ZoneLedger, before: pl.DataFrame, after: pl.DataFrame) -> list[Cell]:
-    """Change what differs; a row that stays the same touches no cell."""
+def _beside(before: Adverts, after: Adverts) -> Adverts:
+    """Put the adverts of before beside those of after, as if they were others.
+
+    Then one pass counts both: for a few homes a pass costs what its steps cost, not its rows.
+    """
+    ids = pl.col("id") + BEFORE_IDS
+    return Adverts(
+        pl.concat([
+            before.listings.select(after.listings.columns).with_columns(
+                ids, pl.concat_str(pl.lit(BEFORE_UNITS), "unit_id").alias("unit_id")
+            ),
+            after.listings,
+        ]),
+        pl.concat([before.spells.with_columns(ids), after.spells]),
+        pl.concat([before.price_history.with_columns(ids), after.price_history]),
+    )  # fmt: skip
+
+
+def _changed(ledger: ZoneLedger, both: pl.DataFrame) -> list[Cell]:
+    """Change what differs; a row that stays the same touches no cell. both: of `_beside`."""
     # The unit keeps apart two homes that add the same.
     names = ["unit_id", *ledger.columns]
-    before, after = before.select(names), after.select(names)
+    rows = both.select(names)
+    is_before = rows["unit_id"].str.starts_with(BEFORE_UNITS)
+    before = rows.filter(is_before).with_columns(pl.col("unit_id").str.slice(len(BEFORE_UNITS)))
+    after = rows.filter(~is_before)
     return ledger.change(
         before.join(after, on=names, how="anti", nulls_equal=True),
         after.join(before, on=names, how="anti", nulls_equal=True),

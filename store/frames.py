@@ -4,7 +4,8 @@ Kept apart from the declarations because it loads polars, which the API never ne
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 
-from store.tables.columns import Day, Instant
+from store.tables.columns import Day, Instant, instant_text
 
 INSTANT = pl.Datetime("us", "UTC")
 _TEXT_FORMAT = "%Y-%m-%dT%H:%M:%S%.6fZ"
@@ -84,8 +85,14 @@ def conform(frame: pl.DataFrame, table: sa.Table, without: Sequence[str] = ()) -
     return result
 
 
+FEW_ROWS = 64
+"""Up to so many rows, values are converted one by one: setting a vectorised step up costs more."""
+
+
 def _driver_rows(frame: pl.DataFrame) -> list[tuple[Any, ...]]:
     """Return rows as SQLite's driver wants them: instants and days as text, NaN never."""
+    if frame.height <= FEW_ROWS:
+        return _converted(frame.rows(), [_TO_DRIVER.get(kind) for kind in frame.dtypes])
     texts = [
         pl.col(name).dt.strftime(_TEXT_FORMAT if kind == INSTANT else "%Y-%m-%d")
         for name, kind in frame.schema.items()
@@ -204,6 +211,9 @@ def frame_of_rows(
     wanted = _schema_of_columns(table, tuple(columns))
     if not rows:
         return wanted.to_frame()
+    if len(rows) <= FEW_ROWS:
+        values = _converted(rows, [_FROM_DRIVER.get(kind) for kind in wanted.dtypes()])
+        return pl.DataFrame(values, schema=wanted, orient="row")
     stored = {
         name: pl.String() if kind in (INSTANT, pl.Date) else _stored(kind)
         for name, kind in wanted.items()
@@ -212,6 +222,29 @@ def frame_of_rows(
     return frame.with_columns(
         [_from_text(name, kind) for name, kind in wanted.items() if stored[name] != kind]
     )
+
+
+_TO_DRIVER: dict[pl.DataType, Callable[[Any], Any]] = {
+    INSTANT: instant_text, pl.Date(): date.isoformat,
+}  # fmt: skip
+_FROM_DRIVER: dict[pl.DataType, Callable[[Any], Any]] = {
+    INSTANT: datetime.fromisoformat, pl.Date(): date.fromisoformat, pl.Boolean(): bool,
+}  # fmt: skip
+
+
+def _converted(
+    rows: Sequence[Sequence[Any]], converters: Sequence[Callable[[Any], Any] | None]
+) -> list[tuple[Any, ...]]:
+    """Apply a converter to each column that has one, nulls apart."""
+    places = [(place, convert) for place, convert in enumerate(converters) if convert is not None]
+    converted = []
+    for row in rows:
+        values = list(row)
+        for place, convert in places:
+            if values[place] is not None:
+                values[place] = convert(values[place])
+        converted.append(tuple(values))
+    return converted
 
 
 def _stored(kind: pl.DataType) -> pl.DataType:

@@ -38,7 +38,7 @@ ZONE_COLUMNS = [f"{level}_id" for level in ZONE_LEVELS]
 PLACED_BY = ("id", "latitude", "longitude", "address", "title", "description")
 """What a place is found by."""
 
-OF_LISTINGS = tuple(dict.fromkeys((*collapsing.STORED, *folding.STORED)))
+OF_LISTINGS = tuple(dict.fromkeys((*collapsing.STORED, *folding.STORED, *PLACED_BY)))
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,11 @@ def load(before: Resident, batch: Batch, stored: Stored, objects: ObjectStore) -
         normalised=normalised,
         collapsed=collapsed,
         parties=_parties(normalised, listings, stored),
-        places=_places(known, collapsed.listings, stored, is_everything=zones is not None),
+        places=(
+            _places(known, _moved(collapsed.listings, listings))
+            if zones is None
+            else _places(known, _everywhere(collapsed.listings, stored))
+        ),
         images=_images(image_listings, normalised, verdicts, collapsed, stored),
         image_listings=image_listings,
         verdicts=verdicts,
@@ -232,12 +236,21 @@ def _parties(normalised: Normalised, listings: pl.DataFrame, stored: Stored) -> 
     )
 
 
-def _places(
-    known: Resident, touched: pl.DataFrame, stored: Stored, *, is_everything: bool
-) -> pl.DataFrame:
-    rows = touched.select(PLACED_BY)
-    if is_everything:
-        rows = replace_rows(stored.all(tables.core_listings, PLACED_BY), rows)
+def _moved(listings: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """Return PLACED_BY of the listings that are new or whose place may be another."""
+    rows = listings.select(PLACED_BY)
+    return rows.join(before.select(PLACED_BY), on=list(PLACED_BY), how="anti", nulls_equal=True)
+
+
+def _everywhere(listings: pl.DataFrame, stored: Stored) -> pl.DataFrame:
+    """Return PLACED_BY of all listings: the zones are others."""
+    return replace_rows(stored.all(tables.core_listings, PLACED_BY), listings.select(PLACED_BY))
+
+
+def _places(known: Resident, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the places of listings (PLACED_BY)."""
+    if rows.is_empty():
+        return empty_frame(tables.core_listing_places)
     if known.zone_index is None:
         return _unplaced(rows)
     return conform(locate(known.zone_index, rows), tables.core_listing_places)

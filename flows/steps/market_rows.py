@@ -28,9 +28,9 @@ from store.tables import warehouse as tables
 class Changed:
     """What a batch changed, as it will be stored.
 
-    ids: listings that changed, or whose pictures did. listings, places: core rows of those with
-    a new revision (places of all, with other zones); images: all pictures of `ids`; histories:
-    rows that are added.
+    ids: listings that changed, or whose pictures did. listings: core rows of those with a new
+    revision; places: of those that may have moved (all, with other zones); images: all pictures
+    of `ids`; histories: rows that are added.
     """
 
     ids: pl.Series

@@ -66,6 +66,8 @@ def fold_parties(
     of their tables, of those named at least; listings: STORED columns, of those in `versions` at
     least; contacts: CONTACT_SCHEMA rows, of the agents named before or now at least.
     """
+    if agencies.is_empty() and agents.is_empty() and not _names_agents(listings):
+        return _nobody(contacts)
     moves = _moves(versions, listings)
     touched = pl.concat([moves.select("identifier"), agents.select("identifier")]).unique()
     before = contacts.join(touched, on="identifier", how="semi")
@@ -79,6 +81,21 @@ def fold_parties(
         agent_versions=agent_versions,
         warnings=_warnings(moves, before, versions),
         contacts=pl.concat([contacts.join(touched, on="identifier", how="anti"), after]),
+    )
+
+
+def _names_agents(listings: pl.DataFrame) -> bool:
+    return listings["agent_identifier"].null_count() < listings.height
+
+
+def _nobody(contacts: pl.DataFrame) -> Parties:
+    return Parties(
+        agencies=empty_frame(tables.core_agencies),
+        agency_versions=empty_frame(tables.core_agency_versions),
+        agents=empty_frame(tables.core_agents),
+        agent_versions=empty_frame(tables.core_agent_versions),
+        warnings=empty_frame(tables.core_refusals),
+        contacts=contacts,
     )
 
 
