@@ -136,10 +136,11 @@ def median_rank(count: int) -> int:
     """
     if count > EXACT_UP_TO:
         return math.floor((count - 1.959964 * math.sqrt(count)) / 2)
-    below, rank = 1, 0
+    below, rank, choices = 1, 0, 1
     while 40 * below <= 2**count:
         rank += 1
-        below += math.comb(count, rank)
+        choices = choices * (count - rank + 1) // rank  # "count choose rank"
+        below += choices
     return max(rank, 1)
 
 
