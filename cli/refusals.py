@@ -1,9 +1,10 @@
 """Refusals: the errors a user can mend, each told in one line with exit code 2."""
 
-import errno
 import sys
 
 from pydantic import ValidationError
+
+from store.storage_problems import storage_complaint
 
 MENDABLE = (
     ("store.home", "HomeError"),
@@ -25,15 +26,8 @@ MENDABLE = (
 )
 """(module, error): a module that was not imported cannot have raised."""
 
-UNUSABLE_FILES = (
-    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT,
-)  # fmt: skip
-
-UNUSABLE_DATABASES = (
-    "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_FULL",
-    "SQLITE_PERM", "SQLITE_IOERR", "SQLITE_BUSY",
-)  # fmt: skip
-"""What SQLite calls a disk or a file it cannot work with; its other errors are ours."""
+DAMAGED_DATABASES = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+"""What SQLite calls a file that is no database, or no longer a whole one."""
 
 
 def refusal_line(problem: BaseException) -> str | None:
@@ -51,10 +45,10 @@ def refusal_line(problem: BaseException) -> str | None:
 
 def _unusable(problem: BaseException) -> str | None:
     """Tell of a file that cannot be read or written: rights, space, damage."""
-    if isinstance(problem, OSError) and problem.errno in UNUSABLE_FILES:
-        return f"cannot use {problem.filename or 'the disk'}: {problem.strerror}"
+    complaint = storage_complaint(problem)
+    if complaint is not None:
+        return complaint
     cause = getattr(problem, "orig", problem)  # SQLAlchemy wraps what the driver raised
-    name = str(getattr(cause, "sqlite_errorname", ""))
-    if name.startswith(UNUSABLE_DATABASES):
+    if str(getattr(cause, "sqlite_errorname", "")).startswith(DAMAGED_DATABASES):
         return f"cannot use a database of the home: {cause}"
     return None

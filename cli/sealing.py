@@ -16,9 +16,11 @@ from store.database import bring_in_log, open_journal_database
 from store.raw_lake import RawLake
 from store.sandbox import held_sandbox, sandbox_partners
 from store.settings import Settings
+from store.storage_problems import Complaints
 from store.sweep import sweep
 
 LOG = logging.getLogger("imo360.seal")
+COMPLAINTS = Complaints(LOG)
 
 LOG_SECONDS = 0.2
 """Time between two looks at the journal's log: some 3,000 scattered changes at full speed."""
@@ -64,21 +66,24 @@ def seal_sandboxes(settings: Settings) -> None:
 def _sweep(settings: Settings, engine: Engine) -> None:
     try:
         sweep(settings, engine, datetime.now(UTC))
-    except Exception:
-        LOG.exception("sweeping failed; what is over stays until the next time")
+    except Exception as problem:
+        COMPLAINTS.tell("sweeping failed; what is over stays until the next time", problem)
 
 
 def _keep_log_short(engine: Engine, stop: threading.Event) -> None:
+    complaints = Complaints(LOG)
     while not stop.wait(LOG_SECONDS):
         try:
             bring_in_log(engine)
-        except Exception:
-            LOG.exception("the journal's log stays as it is, trying again")
+        except Exception as problem:
+            complaints.tell("the journal's log stays as it is, trying again", problem)
+        else:
+            complaints.over()
 
 
 def _seal_waiting(lake: RawLake) -> None:
     try:
         if lake.waiting():
             lake.seal(datetime.now(UTC))
-    except Exception:
-        LOG.exception("sealing failed; the events stay in the journal, trying again")
+    except Exception as problem:
+        COMPLAINTS.tell("sealing failed; the events stay in the journal, trying again", problem)

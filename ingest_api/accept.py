@@ -30,8 +30,9 @@ from store.shapes.posts import (
     Verdict,
     Work,
 )
+from store.storage_problems import Complaints, storage_complaint
 
-LOG = logging.getLogger(__name__)
+COMPLAINTS = Complaints(logging.getLogger(__name__))
 
 CHUNK_POSTS = 200
 """Items read and handed over before other requests get their turn of the event loop."""
@@ -163,10 +164,21 @@ async def _accept_chunks(
         chunks.append((reads, counter.desk.submit(work) if work.posts else None))
         calls = 0 if work.posts else calls
         await asyncio.sleep(0)
+    done = [await _verdicts(submitted) for _, submitted in chunks]
+    if not wanted.is_part:
+        _raise_when_nothing_is_stored(done)
     outcomes: list[Outcome] = []
-    for reads, submitted in chunks:
-        outcomes += _item_outcomes(counter.owners, sender, reads, await _verdicts(submitted))
+    for (reads, _), verdicts in zip(chunks, done, strict=True):
+        outcomes += _item_outcomes(counter.owners, sender, reads, verdicts)
     return _with_supersedes(outcomes), calls
+
+
+def _raise_when_nothing_is_stored(chunks: Sequence[Sequence[Verdict | BaseException]]) -> None:
+    """Raise the storage problem that every chunk met: the bulk as a whole is to be sent again."""
+    verdicts = [verdict for chunk in chunks for verdict in chunk]
+    problems = [each for each in verdicts if isinstance(each, BaseException)]
+    if problems and len(problems) == len(verdicts) and storage_complaint(problems[0]):
+        raise problems[0]
 
 
 async def _accept_whole(
@@ -282,6 +294,7 @@ NOT_OWNED = Refusal(
 
 KEY_ENDED = Refusal("invalid_api_key", "The key ended while the post was under way.")
 CLOSED = Refusal("not_ready", "The service is stopping; nothing was stored: send it again.")
+NOT_STORED = Refusal("not_ready", "Nothing of this item was stored: send it again in a moment.")
 FAILED = Refusal("internal_error", "Nothing of this item was stored: send it again.")
 SNAPSHOT_CLOSED = Refusal("snapshot_closed", "The snapshot takes no more listings: open another.")
 NOT_FOUND = Refusal("not_found", "You have no such listing.")
@@ -307,7 +320,7 @@ async def _verdicts(
     try:
         return await submitted
     except Exception as problem:
-        LOG.exception("a chunk of a bulk was not committed")
+        COMPLAINTS.tell("a chunk of a bulk was not committed", problem)
         return [problem] * CHUNK_POSTS
 
 
@@ -339,8 +352,10 @@ def _outcome(read: Understood, verdict: Verdict | BaseException) -> Outcome:
         return Taken(verdict, _warned(read, verdict))
     if isinstance(verdict, Failed):
         return FAILED
+    if isinstance(verdict, JournalClosedError):
+        return CLOSED
     if isinstance(verdict, BaseException):
-        return CLOSED if isinstance(verdict, JournalClosedError) else FAILED
+        return FAILED if storage_complaint(verdict) is None else NOT_STORED
     refusal = _rejection(verdict)
     post = read.post
     return replace(refusal, provider=post.provider_identifier, external_id=post.external_id)

@@ -1,6 +1,7 @@
 """Builds the API: routers, problems, docs without a CDN, and the journal while it runs."""
 
 import gc
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from ingest_api.dependencies import BODIES_BYTES, Door, Inbox, RecentKeys
@@ -18,6 +20,7 @@ from ingest_api.office import Office
 from ingest_api.openapi import describe
 from ingest_api.place import open_place
 from ingest_api.problems import (
+    answer_failure,
     answer_http_exception,
     answer_internal_error,
     answer_invalid_request,
@@ -111,6 +114,9 @@ def create_app(
     app.add_exception_handler(TokenRefusedError, answer_token_refused)
     app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_exception_handler(RequestValidationError, answer_invalid_request)
+    # By their classes: what the handler of Exception answers, the server logs as a bug as well.
+    for kind in (OSError, sqlite3.Error, SQLAlchemyError):
+        app.add_exception_handler(kind, answer_failure)
     app.add_exception_handler(Exception, answer_internal_error)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app

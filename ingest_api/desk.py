@@ -16,8 +16,10 @@ from typing import Any
 from ingest_api.tally import Tally
 from store.journal import Journal, JournalClosedError, Pending
 from store.shapes.posts import Done, Sender, Work
+from store.storage_problems import Complaints, storage_complaint
 
 LOG = logging.getLogger(__name__)
+COMPLAINTS = Complaints(LOG)
 
 GROUP_POSTS = 400
 """Most posts in one transaction: two chunks of bulks share the fsync, and it is decided in some
@@ -41,6 +43,7 @@ class Desk:
         self._taken: list[tuple[Work, asyncio.Future[Any]]] = []
         self._is_busy = False
         self._is_closed = False
+        self._is_stuck = False
         self.tally = Tally(lambda: self._loop.call_later(TALLY_SECONDS, self._write_tally))
         self._writes_tally_at = 0.0
         self._errands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -53,6 +56,11 @@ class Desk:
     def healthy(self) -> bool:
         """Whether works can still be done."""
         return self._thread.is_alive() and not self._is_closed
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the newest work could not be stored, for want of a disk or a database."""
+        return self._is_stuck
 
     def submit(self, work: Work) -> asyncio.Future[Any]:
         """Queue a work; the future holds what it came to once that is durable."""
@@ -82,7 +90,9 @@ class Desk:
     def _next_group(self) -> None:
         self._taken = self._take_waiting()
         if self._taken and self.tally and self._loop.time() >= self._writes_tally_at:
-            self._taken.append((Work(NOBODY, act=self.tally.write), self._loop.create_future()))
+            future = self._loop.create_future()
+            future.add_done_callback(_counts_are_lost)
+            self._taken.append((Work(NOBODY, act=self.tally.write), future))
             self._writes_tally_at = self._loop.time() + TALLY_SECONDS
         if not self._taken:
             self._is_busy = False
@@ -95,7 +105,7 @@ class Desk:
     def _write_tally(self) -> None:
         """Write what was counted when no post came to carry it."""
         if self.tally and not self._is_closed:
-            self.submit(Work(NOBODY, act=self.tally.write))
+            self.submit(Work(NOBODY, act=self.tally.write)).add_done_callback(_counts_are_lost)
 
     def _take_waiting(self) -> list[tuple[Work, asyncio.Future[Any]]]:
         taken: list[tuple[Work, asyncio.Future[Any]]] = []
@@ -125,6 +135,9 @@ class Desk:
 
     def _hand_out(self, outcomes: Outcomes) -> None:
         for (_, future), outcome in zip(self._taken, outcomes, strict=True):
+            self._is_stuck = (
+                isinstance(outcome, BaseException) and storage_complaint(outcome) is not None
+            )
             if future.done():
                 continue
             if isinstance(outcome, BaseException):
@@ -144,6 +157,11 @@ class Desk:
             self._loop.call_soon_threadsafe(step, *arguments)
         except RuntimeError:
             LOG.debug("the loop is closed: nobody is waiting for an answer any more")
+
+
+def _counts_are_lost(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled() and (problem := future.exception()) is not None:
+        COMPLAINTS.tell("some counts of keys' use are lost", problem)
 
 
 def _commit(desk: Desk, pending: Pending) -> Callable[[], None]:

@@ -20,8 +20,13 @@ from ingest_api.raw_route import RATE_HEADERS
 from ingest_api.reading import Refusal, RefusedError, invalid
 from store.shapes.checks import Violation
 from store.shapes.posts import Answer
+from store.storage_problems import Complaints, storage_complaint
 
 LOG = logging.getLogger(__name__)
+COMPLAINTS = Complaints(LOG)
+
+RETRY_AFTER_SECONDS = "2"
+"""When to send again what could not be stored."""
 
 MEDIA_TYPE = "application/problem+json"
 LISTINGS_PATH = "/api/integration/estates"
@@ -179,6 +184,17 @@ async def answer_invalid_request(_request: Request, error: Exception) -> Respons
 def _violation(found: dict[str, Any]) -> Violation:
     path = ".".join(str(part) for part in found["loc"][1:])
     return Violation(path, "wrong_type", "must have the documented form")
+
+
+async def answer_failure(request: Request, error: Exception) -> Response:
+    """Answer what broke: 503 when the disk or a database cannot be used now, else 500."""
+    if storage_complaint(error) is None:
+        LOG.error("a call failed", exc_info=error)
+        return await answer_internal_error(request, error)
+    COMPLAINTS.tell("a call failed", error)
+    detail = "Nothing was stored, for the storage cannot be used now: send the same again."
+    refusal = Refusal("not_ready", detail, headers={"Retry-After": RETRY_AFTER_SECONDS})
+    return problem_response(refusal, None, request.scope.get(RATE_HEADERS))
 
 
 async def answer_internal_error(request: Request, _error: Exception) -> Response:

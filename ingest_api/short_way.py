@@ -5,18 +5,14 @@ deciding and answering it together (docs/performance.md). The routes stay the fr
 in OpenAPI, and whatever is not exactly their path and method goes the usual way.
 """
 
-import logging
-
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ingest_api.problems import answer_internal_error, answer_refused
+from ingest_api.problems import answer_failure, answer_refused
 from ingest_api.raw_route import RawRoute
 from ingest_api.reading import RefusedError
-
-LOG = logging.getLogger(__name__)
 
 
 class ShortWay:
@@ -49,5 +45,4 @@ async def _answer(route: RawRoute, request: Request) -> Response:
     except RefusedError as refused:
         return await answer_refused(request, refused)
     except Exception as problem:
-        LOG.exception("a call failed")
-        return await answer_internal_error(request, problem)
+        return await answer_failure(request, problem)

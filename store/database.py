@@ -20,6 +20,10 @@ from store.home import Home, HomeError, write_durably
 from store.settings import Settings
 
 BUSY_SECONDS = 20.0
+JOURNAL_BUSY_SECONDS = 2.0
+"""How long a connection waits for a lock that somebody else holds. On the journal our own writers
+take turns by a file lock, so that is a stranger's; whoever waits has the turn, and posts wait
+behind it."""
 
 JOURNAL_LOG_PAGES = 16_000
 """Pages (64 MiB) of the journal's write-ahead log from which a commit itself brings them into the
@@ -27,14 +31,15 @@ database. Posts wait for that, so `bring_in_log` is called beside them long befo
 
 
 def _sqlite_engine(
-    path: Path, synchronous: str, *, log_pages: int = 1_000, read_only: bool = False
-) -> Engine:
+    path: Path, synchronous: str, *, log_pages: int = 1_000, busy_seconds: float = BUSY_SECONDS,
+    read_only: bool = False,
+) -> Engine:  # fmt: skip
     mode = "ro" if read_only else "rwc"
     file = f"file:{quote(str(path.resolve()))}"  # a folder's name may hold ? and #
     engine = sa.create_engine(
         sa.URL.create("sqlite+pysqlite", database=file, query={"mode": mode, "uri": "true"}),
         connect_args={
-            "timeout": BUSY_SECONDS,
+            "timeout": busy_seconds,
             "isolation_level": None,
             "check_same_thread": False,
             "cached_statements": 512,
@@ -101,7 +106,10 @@ def bring_in_log(engine: Engine) -> None:
 
 def open_journal_database(settings: Settings) -> Engine:
     """Return the engine of the journal's database. Does not create or migrate it."""
-    return _sqlite_engine(Home(settings.home).journal, "FULL", log_pages=JOURNAL_LOG_PAGES)
+    return _sqlite_engine(
+        Home(settings.home).journal, "FULL", log_pages=JOURNAL_LOG_PAGES,
+        busy_seconds=JOURNAL_BUSY_SECONDS,
+    )  # fmt: skip
 
 
 def warehouse_path(home: Home) -> Path:

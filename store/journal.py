@@ -8,6 +8,7 @@ Downstream of it stands the raw lake (`raw_lake`).
 
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ from store.shapes.posts import (
     Verdict,
     Work,
 )
+from store.storage_problems import is_locked, storage_complaint
 from store.tables.columns import instant_text
 
 __all__ = [
@@ -59,6 +61,12 @@ REFUSED_BYTES = 64 * 1024
 
 ANSWERS_KEPT = timedelta(hours=24)
 """How long an answer is given again for its Idempotency-Key."""
+
+PATIENCE_SECONDS = 2.0
+"""How long a group waits for a database that somebody else holds locked. While it stays locked,
+the groups after it wait IMPATIENCE_SECONDS."""
+
+IMPATIENCE_SECONDS = 0.1
 
 POST, DELETE = "estates.post", "estates.delete"
 """Actions of the audit."""
@@ -96,6 +104,7 @@ class Journal:
         self._file_lock = FileLock(lock)
         self._clock = clock
         self._one = threading.Lock()
+        self._patience = PATIENCE_SECONDS
         self._is_closed = False
 
     def submit(self, sender: Sender, posts: Sequence[Post]) -> list[Verdict]:
@@ -183,16 +192,37 @@ class Journal:
         return turn, outcomes
 
     def _retried(self, group: Sequence[Work], problem: Exception) -> list[Done | BaseException]:
+        if is_locked(problem):
+            return self._waited(group, problem)
         if len(group) == 1 and len(group[0].posts) < 2:
             return [problem]
         return [self._done_alone(work) for work in group]
+
+    def _waited(self, group: Sequence[Work], problem: Exception) -> list[Done | BaseException]:
+        """Try the group again until the database is free or patience ends. Never on a loop."""
+        ends = time.monotonic() + self._patience
+        while is_locked(problem):
+            if time.monotonic() >= ends:
+                self._patience = IMPATIENCE_SECONDS
+                return [problem] * len(group)
+            time.sleep(0.01)
+            try:
+                turn, outcomes = self._decide(group)
+                self._register.commit(turn)
+            except Exception as again:
+                problem = again
+            else:
+                self._patience = PATIENCE_SECONDS
+                return list(outcomes)
+        return self._retried(group, problem)
 
     def _done_alone(self, work: Work) -> Done | BaseException:
         try:
             turn, (outcome,) = self._decide([work])
             self._register.commit(turn)
         except Exception as problem:
-            return self._one_by_one(work) if len(work.posts) > 1 else problem
+            is_hopeless = len(work.posts) < 2 or storage_complaint(problem) is not None
+            return problem if is_hopeless else self._one_by_one(work)
         else:
             return outcome
 
@@ -209,6 +239,11 @@ class Journal:
             else:
                 verdicts += cast("list[Verdict]", outcome)
         return verdicts
+
+
+def try_write(turn: Turn) -> None:
+    """An act that changes nothing and yet writes: it fails while nothing can be stored."""
+    turn.write_nothing()
 
 
 def _tried(turn: Turn, work: Work) -> list[Verdict]:
@@ -306,7 +341,7 @@ def append_event(settings: Settings, kind: str, facts: dict[str, Any], now: date
     For flows and operator commands, from any process; durable on return.
     """
     engine = open_journal_database(settings)
-    register = Register(engine)
+    register = Register(engine, waits=True)
     lock = FileLock(Home(settings.home).locks / "journal.lock")
     try:
         with lock.taken(), register.turn(now) as turn:

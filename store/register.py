@@ -44,9 +44,9 @@ FORGET_EVERY = timedelta(hours=1)
 class Register:
     """Statements compiled once and codecs, over a connection of its own; one thread at a time."""
 
-    def __init__(self, engine: Engine, *, knows_keys: bool = True) -> None:
+    def __init__(self, engine: Engine, *, knows_keys: bool = True, waits: bool = False) -> None:
         self.knows_keys = knows_keys
-        self.writer = Writer(engine)
+        self.writer = Writer(engine, waits=waits)
         self.codec = BodyCodec()
         self.encode = msgspec.json.Encoder().encode
         self.decode = msgspec.json.Decoder().decode
@@ -267,6 +267,12 @@ class Turn:
         moved = [(value, name) for name, value in self._counters.items()
                  if value != self._before[name]]  # fmt: skip
         writer.update(self._sql["move_counter"], moved)
+
+    def write_nothing(self) -> None:
+        """Write a page and leave it as it was, so that the commit needs the disk."""
+        name = "event_offset"
+        stored = self._before[name]
+        self.writer.update(self._sql["move_counter"], [(stored + 1, name), (stored, name)])
 
     def first(self, name: str, parameters: Row) -> Row | None:
         """Return the first row of a statement of `register_sql.ONCE`."""

@@ -40,13 +40,20 @@ class Sizes(dict[int, str]):
 
 
 class Writer:
-    """One connection for one thread at a time. Everything between `begin` and `commit`."""
+    """One connection for one thread at a time. Everything between `begin` and `commit`.
 
-    def __init__(self, engine: Engine) -> None:
+    waits: `begin` may sleep for a lock that somebody else holds; else it raises at once.
+    """
+
+    def __init__(self, engine: Engine, *, waits: bool = False) -> None:
         self._engine = engine
         # Autocommit: transactions are begun and ended here, SQLAlchemy must add none of its own.
         self._held = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         self._driver = cast(Any, self._held.connection.driver_connection)
+        if engine.dialect.name == "sqlite" and not waits:
+            # Our own writers take turns by a file lock. For a stranger's lock SQLite would sleep
+            # on whatever thread this is, an event loop's too: the journal waits on one of its own.
+            self._driver.execute("PRAGMA busy_timeout = 0")
         self._begin = _BEGIN[engine.dialect.name]
         self._read_version = _VERSION.get(engine.dialect.name)
         self._version: Row | None = None
@@ -118,6 +125,7 @@ class Writer:
 
     def close(self) -> None:
         """Give the connection back."""
+        self._held.invalidate()  # the pool's others keep SQLite's patience
         self._held.close()
 
 

@@ -21,6 +21,7 @@ from store.database import open_warehouse_reader
 from store.home import Home
 from store.raw_lake import RawLake
 from store.settings import Settings
+from store.storage_problems import Complaints
 from store.warehouse import LeaseLostError, progress_of
 
 LOG = logging.getLogger("imo360.work")
@@ -48,6 +49,8 @@ class Loop:
     on_cycle: Callable[[CycleReport], None]
     idle: int = 0
     next_duty: float = field(default_factory=time.monotonic)
+    is_stale: bool = False
+    complaints: Complaints = field(default_factory=lambda: Complaints(LOG))
 
     def run_until(self, deadline: float) -> None:
         """Run cycles until the deadline (monotonic seconds) or until stopped."""
@@ -56,12 +59,20 @@ class Loop:
                 self._turn()
             except LeaseLostError:
                 raise
-            except Exception:
-                LOG.exception("a cycle failed; nothing of it was written, trying again")
-                self.worker.resident = read_resident(self.worker.engine, self.worker.objects)
+            except Exception as problem:
+                self.complaints.tell(
+                    "a cycle failed; nothing of it was written, trying again", problem
+                )
+                self.is_stale = True
                 self.stop.wait(RETRY_SECONDS)
+            else:
+                self.complaints.over()
 
     def _turn(self) -> None:
+        if self.is_stale:
+            # What a failed cycle left in memory is no longer what is stored.
+            self.worker.resident = read_resident(self.worker.engine, self.worker.objects)
+            self.is_stale = False
         report = self.worker.cycle()
         if report is not None:
             self.idle = 0
@@ -105,7 +116,7 @@ def picture_thread(settings: Settings, stop: threading.Event, clock: Clock) -> t
     lake = RawLake(settings)
 
     def drain() -> None:
-        judged = 0
+        judged, complaints = 0, Complaints(LOG)
         while not stop.wait(PICTURE_SECONDS):
             try:
                 # Pictures stay pending until their verdicts are loaded: hosts are not asked
@@ -113,8 +124,8 @@ def picture_thread(settings: Settings, stop: threading.Event, clock: Clock) -> t
                 loaded = progress_of(open_warehouse_reader(settings)).watermark
                 if loaded >= judged and drain_pictures(settings, clock):
                     judged = lake.last_offset()
-            except Exception:
-                LOG.exception("pictures failed; they stay pending and are tried again")
+            except Exception as problem:
+                complaints.tell("pictures failed; they stay pending and are tried again", problem)
 
     thread = threading.Thread(target=drain, name="pictures", daemon=True)
     thread.start()

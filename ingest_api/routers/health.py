@@ -9,16 +9,18 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 from sqlalchemy.exc import SQLAlchemyError
 
 from ingest_api.dependencies import Door, door_of
+from ingest_api.desk import NOBODY
 from ingest_api.openapi import (
     HEALTH_OPERATION,
     METRICS_OPERATION,
     READY_OPERATION,
     STATUS_OPERATION,
 )
-from ingest_api.problems import problem_response
+from ingest_api.problems import RETRY_AFTER_SECONDS, problem_response
 from ingest_api.reading import Refusal, RefusedError
 from ingest_api.status_answers import METRICS_TYPE, PAGE_POLICY, metrics_text, status_page
 from store.home import HomeError
+from store.journal import Work, try_write
 from store.status import Status, lag_document, read_lag, read_status
 
 LOG = logging.getLogger("imo360.api")
@@ -36,8 +38,14 @@ async def get_health() -> dict[str, str]:
 async def get_readiness(request: Request) -> Response:
     """Answer 200 while the journal takes posts, else 503; say how late the market is."""
     door = door_of(request)
-    if not door.main.desk.healthy:
-        refusal = Refusal("not_ready", "The journal takes no posts: see the server's log.")
+    desk = door.main.desk
+    if desk.is_stuck and desk.healthy:
+        await desk.submit(Work(NOBODY, act=try_write))  # raises while it is stuck
+    if not desk.healthy:
+        refusal = Refusal(
+            "not_ready", "The journal takes no posts: see the server's log.",
+            headers={"Retry-After": RETRY_AFTER_SECONDS},
+        )  # fmt: skip
         return problem_response(refusal, "/readyz")
     document = {"status": "ready", **await asyncio.to_thread(_lag, door)}
     return Response(msgspec.json.encode(document), media_type="application/json")

@@ -14,10 +14,11 @@ import pytest
 from typer.main import get_command
 
 import cli.main
-from cli.refusals import UNUSABLE_FILES, refusal_line
+from cli.refusals import refusal_line
 from cli.tables import HIDDEN
 from store.database import open_journal_database, writing
 from store.settings import Settings
+from store.storage_problems import UNUSABLE_FILES
 from store.tables.warehouse import WAREHOUSE
 from tests.journeys.server import run as run_process
 
