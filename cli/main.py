@@ -33,6 +33,13 @@ app.add_typer(rates_app, name="rates")
 
 PortOption = Annotated[int | None, typer.Option(help="Port; 0 takes any free one.")]
 
+AsOfOption = Annotated[
+    str | None, typer.Option("--as-of", help="What was so by this day or instant.")
+]
+KnownAtOption = Annotated[
+    str | None, typer.Option("--known-at", help="What had been received by this day or instant.")
+]
+
 
 def _now() -> datetime:
     return datetime.now(UTC)
@@ -179,14 +186,16 @@ def export(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="File; standard output without.")
     ] = None,
+    as_of: AsOfOption = None,
+    known_at: KnownAtOption = None,
 ) -> None:
-    """Write a table's rows."""
+    """Write a table's rows; of core_listing_versions also those as of an instant."""
     from cli.tables import export_table
     from store.schema import expect_current
 
     settings = settings_for(home)
     expect_current(settings)
-    export_table(settings, table, format, output)
+    export_table(settings, table, format, output, as_of, known_at)
 
 
 @app.command(
@@ -246,6 +255,24 @@ def conformance(
         _say(f"imo360: {away}")
         raise typer.Exit(1) from None
     raise typer.Exit(0 if is_conformant else 1)
+
+
+@app.command(epilog="Example: imo360 history my-crm:AP-1024 --as-of 2026-06-30")
+def history(
+    listing: Annotated[str, typer.Argument(help="PROVIDER:EXTERNAL_ID.")],
+    home: HomeOption = None,
+    as_of: AsOfOption = None,
+    known_at: KnownAtOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
+) -> None:
+    """Tell a listing's past: revisions, prices, statuses, sources, and the figures it counts in."""
+    from cli.history import history_lines
+    from store.schema import expect_current
+
+    settings = settings_for(home)
+    expect_current(settings)
+    for line in history_lines(settings, listing, as_of, known_at, is_json=json):
+        typer.echo(line)
 
 
 @app.command(epilog="Example: imo360 status --json")

@@ -7,11 +7,13 @@ from typing import IO
 import polars as pl
 import sqlalchemy as sa
 
+from cli.history import read_instant
 from cli.wrong_use import WrongUseError
 from store.database import open_warehouse_reader, reading
-from store.frames import read_frame
+from store.frames import read_frame, schema_of
+from store.history_reader import versions_as_of
 from store.settings import Settings
-from store.tables.warehouse import WAREHOUSE
+from store.tables.warehouse import WAREHOUSE, core_listing_versions
 
 HIDDEN = ("core_lease", "core_progress")
 CHUNK_ROWS = 50_000
@@ -30,18 +32,30 @@ def list_tables(settings: Settings) -> list[str]:
     return lines
 
 
-def export_table(settings: Settings, name: str, format: str, output: Path | None) -> None:
+def export_table(
+    settings: Settings, name: str, format: str, output: Path | None,
+    as_of: str | None = None, known_at: str | None = None,
+) -> None:  # fmt: skip
     """Write a table's rows in key order; geometry is left to `zones.geojson`.
 
-    Raises WrongUseError for an unknown table or format.
+    as_of, known_at: each listing's version as of two instants, of core_listing_versions only.
+    Raises WrongUseError for an unknown table, format or instant.
     """
     if name not in WAREHOUSE.tables or name in HIDDEN:
         known = ", ".join(sorted(set(WAREHOUSE.tables) - set(HIDDEN)))
         raise WrongUseError(f"no table {name}; there are {known}")
     if format not in FORMATS:
         raise WrongUseError(f"no format {format}; there are {', '.join(FORMATS)}")
+    is_dated = as_of is not None or known_at is not None
+    if is_dated and name != core_listing_versions.name:
+        raise WrongUseError(f"--as-of and --known-at are for {core_listing_versions.name} alone")
     with reading(open_warehouse_reader(settings)) as connection:
-        frame = read_frame(connection, WAREHOUSE.tables[name])
+        if is_dated:
+            statement = versions_as_of(read_instant(as_of), read_instant(known_at))
+            rows = [tuple(row) for row in connection.execute(statement)]
+            frame = pl.DataFrame(rows, schema=schema_of(core_listing_versions), orient="row")
+        else:
+            frame = read_frame(connection, WAREHOUSE.tables[name])
     if output is None:
         _write(frame, format, sys.stdout.buffer)
     else:
