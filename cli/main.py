@@ -290,6 +290,30 @@ def status(
         typer.echo(line)
 
 
+@app.command(epilog="Example: imo360 contracts market_zones")
+def contracts(
+    table: Annotated[str | None, typer.Argument(help="Published table; all without.")] = None,
+) -> None:
+    """Print what published tables promise, as Open Data Contract Standard documents."""
+    from cli.contracts import contract_document
+
+    typer.echo(contract_document(table))
+
+
+@app.command(epilog="Example: imo360 check")
+def check(home: HomeOption = None) -> None:
+    """Hold every published row to its contract; exit code 1 when a severe rule is broken."""
+    from cli.contracts import check_published
+    from store.schema import expect_current
+
+    settings = settings_for(home)
+    expect_current(settings)
+    lines, is_well = check_published(settings)
+    for line in lines:
+        typer.echo(line)
+    raise typer.Exit(0 if is_well else 1)
+
+
 @app.command(epilog="Example: imo360 doctor --repair")
 def doctor(
     home: HomeOption = None,

@@ -37,6 +37,7 @@ NOT_REBUILT = {
     "ingest_idempotency_keys": "answers of the last day",
     "ingest_batches": "posts that no lake file holds yet",
     "market_runs, market_delays, core_batches": "when events were loaded and published",
+    "market_check_failures": "which rules of contracts were broken, and when",
     "secrets": "the secret that signs tokens",
 }
 """What a replay from the lake cannot rebuild: it is in a backup or it is gone."""

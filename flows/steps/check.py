@@ -1,24 +1,42 @@
-"""Check: what must hold before readers see a publication.
+"""Check: holds rows to their tables' contracts before readers see them.
 
 A severe failure stops the publication, never the ingestion: what was loaded stays loaded.
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 import polars as pl
 
 from flows.steps.market_rows import MarketRows
-from store.shapes.vocabulary import N_MIN
+from store.contracts import (
+    CONTRACTS,
+    Between,
+    Contract,
+    Explained,
+    Known,
+    NotAbove,
+    OneOf,
+    Refers,
+    Rule,
+    Suppressed,
+    Unique,
+)
 
 
 @dataclass(frozen=True)
 class Check:
-    """The outcome of one check: `bad` rows of those looked at."""
+    """The outcome of one rule: `bad` rows of those looked at, and the key of the first of them.
+
+    table: the rule's table. bad_key: JSON object of the key's columns; None when none is bad.
+    """
 
     name: str
     is_severe: bool
     bad: int
+    table: str = ""
+    bad_key: str | None = None
 
     @property
     def is_ok(self) -> bool:
@@ -26,37 +44,62 @@ class Check:
 
 
 def check(rows: MarketRows) -> list[Check]:
-    """Run every check over the rows about to be published."""
-    values, scores, zones = rows.valuations, rows.scores, rows.figures.zones
-    ordered = ["low_90", "low_80", "value", "high_80", "high_90"]
+    """Hold the rows about to be published to every rule."""
+    return check_tables(
+        {
+            "market_listings": rows.listings,
+            "market_valuations": rows.valuations,
+            "market_scores": rows.scores,
+            "market_zones": rows.figures.zones,
+            "market_zone_months": rows.figures.zone_months,
+        }
+    )
+
+
+def check_tables(frames: Mapping[str, pl.DataFrame]) -> list[Check]:
+    """Hold published tables, or parts of them, to their contracts."""
     return [
-        _severe("listings_are_unique", rows.listings, pl.col("id").is_duplicated()),
-        _severe("valuations_belong_to_listings", values,
-                ~pl.col("id").is_in(rows.listings["id"].implode())),
-        _severe("scores_belong_to_listings", scores,
-                ~pl.col("id").is_in(rows.listings["id"].implode())),
-        *[_severe(f"{low}_is_not_above_{high}", values, pl.col(low) > pl.col(high))
-          for low, high in pairwise(ordered)],
-        _severe("a_missing_value_has_a_reason", values,
-                pl.col("value").is_null() & pl.col("reason").is_null()),
-        _severe("scores_are_0_to_100", scores, ~pl.col("score").is_between(0, 100)),
-        _severe("a_missing_score_has_a_reason", scores,
-                pl.col("score").is_null() & pl.col("reason").is_null()),
-        _severe("small_samples_are_suppressed", zones,
-                (pl.col("n") < N_MIN) & pl.col("median_price_per_m2").is_not_null()),
-        _severe("medians_lie_in_their_interval", zones,
-                ~pl.col("median_price_per_m2").is_between("median_low", "median_high")),
-        _mild("listings_have_a_zone", rows.listings, pl.col("zone_id").is_null()),
-    ]  # fmt: skip
+        outcome
+        for name, contract in CONTRACTS.items()
+        for outcome in _held(contract, frames[name], frames)
+    ]
 
 
-def _severe(name: str, frame: pl.DataFrame, is_bad: pl.Expr) -> Check:
-    return Check(name, is_severe=True, bad=_count(frame, is_bad))
+def _held(
+    contract: Contract, frame: pl.DataFrame, frames: Mapping[str, pl.DataFrame]
+) -> list[Check]:
+    """Judge all rules of a table in one pass; keys are looked up where something is bad."""
+    judged = [(rule, is_bad(rule, frames).fill_null(value=False)) for rule in contract.rules]
+    sums = frame.select(bad.sum().alias(rule.name) for rule, bad in judged).row(0)
+    outcomes = []
+    for (rule, bad), count in zip(judged, sums, strict=True):
+        key = _first_key(contract, frame, bad) if count else None
+        outcomes.append(Check(rule.name, rule.severe, int(count), contract.table.name, key))
+    return outcomes
 
 
-def _mild(name: str, frame: pl.DataFrame, is_bad: pl.Expr) -> Check:
-    return Check(name, is_severe=False, bad=_count(frame, is_bad))
+def is_bad(rule: Rule, frames: Mapping[str, pl.DataFrame]) -> pl.Expr:
+    """Return what tells the rows that break a rule; null counts as keeping it."""
+    match rule:
+        case Unique(columns=columns):
+            return pl.struct(columns).is_duplicated()
+        case Between(column=column, low=low, high=high):
+            return ~pl.col(column).is_between(low, high)
+        case NotAbove(low=low_column, high=high_column):
+            return pl.col(low_column) > pl.col(high_column)
+        case OneOf(column=column, values=values):
+            return ~pl.col(column).is_in(values)
+        case Explained(column=column, reason=reason):
+            return pl.col(column).is_null() & pl.col(reason).is_null()
+        case Suppressed(column=column, units=units, least=least):
+            return (pl.col(units) < least) & pl.col(column).is_not_null()
+        case Refers(column=column, table=table, other=other):
+            return ~pl.col(column).is_in(frames[table][other].implode())
+        case Known(column=column):
+            return pl.col(column).is_null()
+    raise NotImplementedError(type(rule).__name__)
 
 
-def _count(frame: pl.DataFrame, is_bad: pl.Expr) -> int:
-    return int(frame.select(is_bad.fill_null(False).sum()).item())
+def _first_key(contract: Contract, frame: pl.DataFrame, bad: pl.Expr) -> str:
+    (row,) = frame.filter(bad).select(contract.key).head(1).to_dicts()
+    return json.dumps(row, default=str)

@@ -60,6 +60,7 @@ def publish(
         _write_core(connection, step)
         _write_batch(connection, step, started, now)
         crash_at("publish_core_written")
+        _write_failures(connection, checks, after.watermark, run_id, now)
         if market is not None:
             _write_market(connection, market, after.publication)
             upsert(connection, tables.market_runs, run)
@@ -107,6 +108,24 @@ def _write_batch(connection: Connection, step: Advance, started: datetime, now: 
         first = max(known, step.before.watermark) + 1
         row = {"first_offset": first, "last_offset": last, "taken_at": started, "loaded_at": now}
         connection.execute(sa.insert(table).values(row))
+
+
+def _write_failures(
+    connection: Connection, checks: list[Check], watermark: int, run_id: str, now: datetime
+) -> None:
+    """Keep which rules were broken, whether that stopped the publication or not."""
+    table = tables.market_check_failures
+    for failed in checks:
+        if failed.is_ok:
+            continue
+        key = {"failed_date": now.date(), "dataset": failed.table, "rule": failed.name}
+        news = {"bad_rows": failed.bad, "bad_key": failed.bad_key, "watermark": watermark,
+                "run_id": run_id, "last_failed_at": now}  # fmt: skip
+        seen = sa.update(table).where(*(table.c[name] == value for name, value in key.items()))
+        if not connection.execute(seen.values(**news, cycles=table.c.cycles + 1)).rowcount:
+            severity = "severe" if failed.is_severe else "mild"
+            row = {**key, **news, "severity": severity, "cycles": 1, "first_failed_at": now}
+            connection.execute(sa.insert(table).values(row))
 
 
 def _write_parties(connection: Connection, parties: Parties) -> None:

@@ -1,7 +1,7 @@
 """Replay: builds the warehouse anew from the lake beside the current one, then swaps the pointer.
 
-Readers never notice. When events were loaded and published is history, so core_batches,
-market_delays and market_runs are carried over.
+Readers never notice. When events were loaded and published, and what failed then, is history, so
+core_batches, market_runs, market_delays and market_check_failures are carried over.
 """
 
 import re
@@ -26,7 +26,7 @@ from store.objects import open_objects
 from store.raw_lake import RawLake
 from store.schema import migrate_warehouse
 from store.settings import Settings
-from store.tables.warehouse import core_batches, market_delays, market_runs
+from store.tables.warehouse import core_batches, market_check_failures, market_delays, market_runs
 from store.warehouse import (
     Lease,
     Progress,
@@ -120,7 +120,7 @@ def _load_all(
 
 def _carry_history(old: Engine, new: Engine) -> None:
     """Take over what is history: runs, times of loading, the number of the newest publication."""
-    history = (market_runs, market_delays, core_batches)
+    history = (market_runs, market_delays, market_check_failures, core_batches)
     with reading(old) as connection:
         frames = [read_frame(connection, table) for table in history]
         publication = read_progress(connection).publication

@@ -266,6 +266,25 @@ market_delays = sa.Table(
     "replay carries it over.",
 )
 
+market_check_failures = sa.Table(
+    "market_check_failures",
+    WAREHOUSE,
+    day("failed_date", "day of the failures, UTC", primary_key=True),
+    text("dataset", "table whose contract has the rule", primary_key=True),
+    text("rule", "rule that rows broke", primary_key=True),
+    text("severity", "severe: stopped the publication; mild: told only", nullable=False),
+    integer("cycles", "cycles that met it", nullable=False, volatile=True),
+    integer("bad_rows", "rows that broke it in the last of them", nullable=False, volatile=True),
+    text("bad_key", "JSON object: key of the first of these rows", volatile=True),
+    integer("watermark", "last offset of that cycle", nullable=False, volatile=True),
+    text("run_id", "flow run or process of that cycle", nullable=False, volatile=True),
+    instant("first_failed_at", "first of them", nullable=False, volatile=True),
+    instant("last_failed_at", "last of them", nullable=False, volatile=True),
+    comment="Rules of contracts that rows broke. Grain: day, table and rule. Writer: publish. "
+    "Nuance: rows that a severe rule kept from being published are in no other market table. "
+    "History: a replay carries it over.",
+)
+
 PUBLISHED = {
     table.name: table
     for table in (

@@ -23,6 +23,7 @@ from store.tables.core import (
 )
 from store.tables.market import (
     PUBLISHED,
+    market_check_failures,
     market_delays,
     market_listings,
     market_runs,
@@ -55,6 +56,7 @@ __all__ = [
     "core_refusals",
     "core_status_history",
     "core_zones",
+    "market_check_failures",
     "market_delays",
     "market_listings",
     "market_runs",
