@@ -146,15 +146,30 @@ def refresh(
     )
 
 
-@app.command(epilog="Example: imo360 replay")
-def replay(home: HomeOption = None) -> None:
+@app.command(epilog="Example: imo360 replay --listing my-crm:AP-1024 --what-if")
+def replay(
+    home: HomeOption = None,
+    from_offset: Annotated[
+        int | None, typer.Option("--from", help="Only listings with an event from there on.", min=1)
+    ] = None,
+    provider: Annotated[str | None, typer.Option(help="Only listings of this provider.")] = None,
+    listing: Annotated[str | None, typer.Option(help="Only this PROVIDER:EXTERNAL_ID.")] = None,
+    what_if: Annotated[
+        bool, typer.Option("--what-if", help="Say what would differ, and change nothing.")
+    ] = False,
+) -> None:
     """Rebuild the market from the raw lake, beside the current one, and swap."""
-    from cli.working import replay_all
+    from cli.working import replay_all, replay_scope, replay_what_if
     from store.schema import expect_current
 
     settings = settings_for(home)
     expect_current(settings)
-    typer.echo(f"readers now use {replay_all(settings).name}")
+    scope = replay_scope(settings, from_offset, provider, listing)
+    if what_if:
+        for line in replay_what_if(settings, scope):
+            typer.echo(line)
+    else:
+        typer.echo(f"readers now use {replay_all(settings, scope).name}")
 
 
 @app.command(epilog="Example: imo360 migrate --home data/var")

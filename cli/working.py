@@ -13,19 +13,23 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import sqlalchemy as sa
 from rich.progress import Progress
 
 from cli.children import stop_on_signals, stop_with
 from cli.options import STDERR, progress_bars
+from cli.wrong_use import WrongUseError
 from flows.observed import crash_leftovers, prefect_answers
 from flows.steps.loop import Loop, picture_thread, wait_for_worker
 from flows.steps.publish import CycleReport
 from flows.steps.refresh import Refreshed, work_through, worker_or_join
-from flows.steps.replay import replay
+from flows.steps.replay import OnBatch, Scope, replay, what_if
 from flows.steps.worker import Watch, Worker, utc_now
+from store.database import open_journal_database, reading
 from store.home import Home
 from store.raw_lake import RawLake
 from store.settings import Settings
+from store.tables.journal import ingest_listings
 from store.warehouse import LeaseLostError
 
 LOG = logging.getLogger("imo360.work")
@@ -161,12 +165,48 @@ def _observe_window(loop: Loop, seconds: float, handle_signals: Callable[[], Non
         loop.run_until(time.monotonic() + seconds)
 
 
-def replay_all(settings: Settings) -> Path:
+def replay_scope(
+    settings: Settings, from_offset: int | None, provider: str | None, listing: str | None
+) -> Scope:
+    """Return what a replay shall rebuild. listing: PROVIDER:EXTERNAL_ID."""
+    if listing is None:
+        return Scope(from_offset, provider)
+    known = ingest_listings.c
+    provider_identifier, _, external_id = listing.partition(":")
+    engine = open_journal_database(settings)
+    with reading(engine) as connection:
+        found = connection.execute(
+            sa.select(known.id).where(
+                known.provider_identifier == provider_identifier,
+                known.external_id == external_id,
+            )
+        ).scalar()
+    engine.dispose()
+    if found is None:
+        raise WrongUseError(f"no listing {listing} was ever posted: PROVIDER:EXTERNAL_ID")
+    return Scope(from_offset, provider, found)
+
+
+def replay_all(settings: Settings, scope: Scope) -> Path:
     """Rebuild the warehouse from the lake with a progress bar."""
     with progress_bars() as bars:
-        task = bars.add_task("events replayed", total=None)
-        return replay(
-            settings,
-            utc_now,
-            on_batch=lambda done, last: bars.update(task, completed=done, total=last),
-        )
+        return replay(settings, utc_now, on_batch=_replay_bar(bars), scope=scope)
+
+
+def replay_what_if(settings: Settings, scope: Scope) -> list[str]:
+    """Rebuild beside with a progress bar; return what would differ, one line per table."""
+    with progress_bars() as bars:
+        found = what_if(settings, utc_now, _replay_bar(bars), scope)
+    lines = []
+    for each in found:
+        columns = ", ".join(f"{name} {count}" for name, count in each.columns.items())
+        told = f"{each.added} more, {each.removed} fewer, {each.changed} other rows"
+        details = f" ({columns})" if columns else ""
+        example = "" if each.example is None else f", such as {each.example}"
+        lines.append(f"{each.table}: " + ("the same" if each.is_none else told + details + example))
+    return lines
+
+
+def _replay_bar(bars: Progress) -> OnBatch:
+    task = bars.add_task("events replayed", total=None)
+    return lambda done, last: bars.update(task, completed=done, total=last)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from store.crash_points import crash_at
-from store.database import warehouse_path
+from store.database import copy_database, warehouse_path
 from store.home import Home, HomeError, locked, make_durably, sync_folder, write_durably
 from store.settings import Settings
 
@@ -157,7 +157,7 @@ def _begin(folder: Path) -> None:
 
 
 def _journal(home: Home, folder: Path) -> str:
-    _copy_database(home.journal, folder / home.journal.name)
+    copy_database(home.journal, folder / home.journal.name)
     return home.journal.name
 
 
@@ -166,28 +166,9 @@ def _market(home: Home, folder: Path, with_market: bool) -> list[str]:
         return []
     path, pointer = warehouse_path(home), folder / "warehouse" / "CURRENT"
     make_durably(pointer.parent)
-    _copy_database(path, pointer.parent / path.name)
+    copy_database(path, pointer.parent / path.name)
     write_durably(pointer, path.name.encode() + b"\n")
     return [f"warehouse/{path.name}", "warehouse/CURRENT"]
-
-
-def _copy_database(source: Path, target: Path) -> None:
-    """Copy a database as of one instant, durably; writers go on meanwhile."""
-    part = target.with_name(f".{target.name}.part")
-    part.unlink(missing_ok=True)
-    with (
-        closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=60)) as live,
-        closing(sqlite3.connect(part)) as copy,
-    ):
-        live.backup(copy, pages=-1)
-        copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
-    descriptor = os.open(part, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    part.replace(target)
-    sync_folder(target.parent)
 
 
 def _files(home: Home) -> Iterator[Path]:

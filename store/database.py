@@ -5,9 +5,10 @@ SQLite here: WAL, one writer at a time by BEGIN IMMEDIATE. The journal syncs eve
 because the lake gives them back.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
-from store.home import Home, HomeError, write_durably
+from store.home import Home, HomeError, sync_folder, write_durably
 from store.settings import Settings
 
 BUSY_SECONDS = 20.0
@@ -145,6 +146,25 @@ def open_warehouse_reader(settings: Settings) -> Engine:
     if path not in _readers:
         _readers[path] = _sqlite_engine(path, "NORMAL", read_only=True)
     return _readers[path]
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a database file as of one instant, durably; writers go on meanwhile."""
+    part = target.with_name(f".{target.name}.part")
+    part.unlink(missing_ok=True)
+    with (
+        closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=60)) as live,
+        closing(sqlite3.connect(part)) as copy,
+    ):
+        live.backup(copy, pages=-1)
+        copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+    descriptor = os.open(part, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    part.replace(target)
+    sync_folder(target.parent)
 
 
 def driver_sql(statement: sa.ClauseElement, engine: Engine) -> str:

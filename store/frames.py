@@ -121,11 +121,23 @@ def insert_missing(connection: Connection, table: sa.Table, frame: pl.DataFrame)
         connection.exec_driver_sql(_insert_missing_sql(connection.dialect, table), rows)
 
 
-def delete_keys(connection: Connection, table: sa.Table, column: str, keys: Sequence[Any]) -> None:
-    """Delete the rows whose column holds one of the keys."""
-    if keys:
+def delete_keys(
+    connection: Connection,
+    table: sa.Table,
+    column: str,
+    keys: Sequence[Any],
+    condition: sa.ColumnElement[bool] | None = None,
+) -> None:
+    """Delete the rows whose column holds one of the keys, and that meet the condition."""
+    if not keys:
+        return
+    if condition is None:
         statement = _delete_sql(connection.dialect, table, (column,))
         connection.exec_driver_sql(statement, [(key,) for key in keys])
+    else:
+        held = table.c[column] == sa.bindparam("wanted_key")
+        rows = [{"wanted_key": key} for key in keys]
+        connection.execute(sa.delete(table).where(held, condition), rows)
 
 
 def delete_rows(connection: Connection, table: sa.Table, keys: pl.DataFrame) -> None:

@@ -5,7 +5,7 @@ newest contact stands in front, and a listing that brings a second one is told s
 decided in the order of offsets, so any split into batches gives the same rows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 import sqlalchemy as sa
@@ -67,7 +67,7 @@ def fold_parties(
     least; contacts: CONTACT_SCHEMA rows, of the agents named before or now at least.
     """
     if agencies.is_empty() and agents.is_empty() and not _names_agents(listings):
-        return _nobody(contacts)
+        return replace(nobody(), contacts=contacts)
     moves = _moves(versions, listings)
     touched = pl.concat([moves.select("identifier"), agents.select("identifier")]).unique()
     before = contacts.join(touched, on="identifier", how="semi")
@@ -88,14 +88,15 @@ def _names_agents(listings: pl.DataFrame) -> bool:
     return listings["agent_identifier"].null_count() < listings.height
 
 
-def _nobody(contacts: pl.DataFrame) -> Parties:
+def nobody() -> Parties:
+    """Return what comes of a batch that names nobody."""
     return Parties(
         agencies=empty_frame(tables.core_agencies),
         agency_versions=empty_frame(tables.core_agency_versions),
         agents=empty_frame(tables.core_agents),
         agent_versions=empty_frame(tables.core_agent_versions),
         warnings=empty_frame(tables.core_refusals),
-        contacts=contacts,
+        contacts=pl.DataFrame(schema=CONTACT_SCHEMA),
     )
 
 

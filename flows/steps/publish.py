@@ -79,6 +79,32 @@ def publish(
     return replace(step.after, progress=after), report
 
 
+def forget_listings(connection: Connection, ids: pl.Series, provider: str | None) -> None:
+    """Delete what is loaded of some listings, to be loaded again; verdicts on pictures stay.
+
+    provider: all its listings are meant, so its agencies and agents, and the warnings that rest
+    on them, go too.
+    """
+    keys = ids.to_list()
+    for table in (tables.core_listing_versions, tables.core_price_history,
+                  tables.core_status_history, tables.core_listing_places,
+                  tables.core_listings):  # fmt: skip
+        delete_keys(connection, table, "id", keys)
+    delete_keys(connection, tables.core_listing_images, "listing_id", keys)
+    refusal = tables.core_refusals.c
+    if provider is None:
+        known = refusal.severity != "warned"
+        delete_keys(connection, tables.core_refusals, "listing_id", keys, known)
+        return
+    delete_keys(connection, tables.core_refusals, "listing_id", keys)
+    for table in (tables.core_agencies, tables.core_agents):
+        connection.execute(sa.delete(table).where(table.c.provider_identifier == provider))
+    for table in (tables.core_agency_versions, tables.core_agent_versions):
+        named = table.c.identifier
+        prefix = f"{provider}:"
+        connection.execute(sa.delete(table).where(sa.func.substr(named, 1, len(prefix)) == prefix))
+
+
 def _write_core(connection: Connection, step: Advance) -> None:
     rows, history = step.normalised, step.collapsed
     _write_providers(connection, rows.providers)
@@ -140,7 +166,11 @@ def _write_providers(connection: Connection, seen: pl.DataFrame) -> None:
     for row in seen.iter_rows(named=True):
         connection.execute(
             sa.update(tables.core_providers)
-            .where(tables.core_providers.c.identifier == row["identifier"])
+            .where(
+                tables.core_providers.c.identifier == row["identifier"],
+                # Events may be loaded again, long after newer ones.
+                tables.core_providers.c.last_recorded_at < row["last_recorded_at"],
+            )
             .values(last_recorded_at=row["last_recorded_at"])
         )
 

@@ -5,24 +5,36 @@ core_batches, market_runs, market_delays and market_check_failures are carried o
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import repeat
 from pathlib import Path
 
+import polars as pl
 from sqlalchemy.engine import Engine
 
-from flows.steps.advance import load, with_market
-from flows.steps.batch import COLUMNS, take_batch
+from flows.steps.advance import Advance, load, with_market
+from flows.steps.batch import COLUMNS, RATES_LOADED, Batch, take_batch
 from flows.steps.check import check
-from flows.steps.publish import publish
-from flows.steps.resident import read_resident
+from flows.steps.difference import TableDifference, differences
+from flows.steps.parties import nobody
+from flows.steps.publish import forget_listings, publish
+from flows.steps.resident import Resident, read_resident
 from flows.steps.stored import Stored
 from store.crash_points import crash_at
-from store.database import open_warehouse, point_warehouse, reading, warehouse_path, writing
+from store.database import (
+    copy_database,
+    open_warehouse,
+    point_warehouse,
+    reading,
+    warehouse_path,
+    writing,
+)
 from store.frames import insert_missing, read_frame
 from store.home import Home
-from store.objects import open_objects
+from store.objects import ObjectStore, open_objects
 from store.raw_lake import RawLake
 from store.schema import migrate_warehouse
 from store.settings import Settings
@@ -31,6 +43,7 @@ from store.warehouse import (
     Lease,
     Progress,
     claim,
+    fenced,
     read_progress,
     set_progress,
     take_lease,
@@ -45,18 +58,64 @@ class ReplayStoppedError(Exception):
     """The rebuilt tables failed a severe check."""
 
 
+@dataclass(frozen=True)
+class Scope:
+    """Which listings a replay rebuilds: those with an event from an offset on, of a provider, or
+    one. None: no such bound; all None: everything there is."""
+
+    from_offset: int | None = None
+    provider: str | None = None
+    listing_id: int | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        return self == Scope()
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A warehouse that was rebuilt beside the one in use. listings: how many were; None: all."""
+
+    path: Path
+    before: Path
+    listings: int | None
+
+
+OnBatch = Callable[[int, int], None]
+"""Called with (offset done, last offset)."""
+
+
 def replay(
     settings: Settings,
     clock: Callable[[], datetime],
     batch_sizes: Iterable[int] | None = None,
-    on_batch: Callable[[int, int], None] = lambda _offset, _last: None,
+    on_batch: OnBatch = lambda _offset, _last: None,
+    scope: Scope | None = None,
 ) -> Path:
-    """Rebuild everything from the lake and let readers use it; return the new warehouse's path.
+    """Rebuild from the lake and let readers use it; return the new warehouse's path.
 
     batch_sizes: how many events each cycle takes (default: the setting); the result does not
     depend on it. Raises ReplayBusyError while a worker runs, LakeDamagedError when a file is not
     what was sealed, ReplayStoppedError when a severe check fails; readers then keep what they had.
     """
+    home = Home(settings.home)
+    with rebuilt(settings, clock, batch_sizes, on_batch, scope or Scope()) as made:
+        crash_at("replay_loaded")
+        point_warehouse(home, made.path.name)
+        crash_at("replay_swapped")
+        _sweep(home, made.before, made.path)
+        return made.path
+
+
+@contextmanager
+def rebuilt(
+    settings: Settings,
+    clock: Callable[[], datetime],
+    batch_sizes: Iterable[int] | None,
+    on_batch: OnBatch,
+    scope: Scope,
+) -> Iterator[Rebuilt]:
+    """Rebuild beside the warehouse in use, which nobody changes meanwhile. Raises like `replay`."""
     home = Home(settings.home)
     taken = take_lease(home, clock())
     if taken is None:
@@ -65,23 +124,101 @@ def replay(
     try:
         warehouse = warehouse_path(home)
         path = home.warehouses / _next_name(warehouse.name)
-        _remove(path)
-        migrate_warehouse(path)
-        engine = open_warehouse(path)
-        crash_at("replay_begun")
-        _carry_history(old, engine)
+        remove_warehouse(path)
         sizes = batch_sizes or repeat(settings.batch_events)
-        beside = claim(engine, lease.owner, lease.descriptor, clock())
-        _load_all(settings, engine, beside, clock, sizes, on_batch)
+        if scope.is_everything:
+            migrate_warehouse(path)
+            engine = open_warehouse(path)
+            crash_at("replay_begun")
+            _carry_history(old, engine)
+            beside = claim(engine, lease.owner, lease.descriptor, clock())
+            listings = None
+            _load_all(settings, engine, beside, clock, sizes, on_batch)
+        else:
+            copy_database(warehouse, path)
+            engine = open_warehouse(path)
+            crash_at("replay_begun")
+            beside = claim(engine, lease.owner, lease.descriptor, clock())
+            listings = load_some(settings, engine, beside, clock, sizes, on_batch, scope)
         engine.dispose()
-        crash_at("replay_loaded")
-        point_warehouse(home, path.name)
-        crash_at("replay_swapped")
-        _sweep(home, warehouse, path)
+        yield Rebuilt(path, warehouse, listings)
     finally:
         lease.release()
         old.dispose()
-    return path
+
+
+def load_some(
+    settings: Settings,
+    engine: Engine,
+    lease: Lease,
+    clock: Callable[[], datetime],
+    batch_sizes: Iterable[int],
+    on_batch: OnBatch,
+    scope: Scope,
+) -> int:
+    """Load the listings of a scope anew into a copy of the warehouse; return how many they are.
+
+    Only events the copy had loaded count. Agencies and agents are made anew with a provider; else
+    they stay, for the events that name them are the same.
+    """
+    lake, objects = RawLake(settings), open_objects(Home(settings.home).objects)
+    lake.verify()
+    resident = read_resident(engine, objects)
+    done = resident.progress
+    ids = _listings_of(lake, scope, done.watermark)
+    with fenced(engine, lease) as connection:
+        forget_listings(connection, ids, scope.provider)
+        # Edition 0: whatever is published is made anew.
+        set_progress(connection, replace(done, watermark=0, edition=0))
+    resident = replace(
+        resident,
+        progress=replace(done, watermark=0, edition=0),
+        rates=resident.rates.clear(),  # each event meets the rates that were known at its offset
+    )
+    with_parties = scope.provider is not None
+    for size in batch_sizes:
+        after = resident.progress.watermark
+        batch = take_batch(lake.read(after, min(size, done.watermark - after), COLUMNS), size)
+        assert batch is not None, "the lake ends before the watermark"
+        step = _load_listings(engine, resident, batch, ids, objects, with_parties=with_parties)
+        is_last = batch.last_offset == done.watermark
+        if is_last:
+            with reading(engine) as connection:
+                step = with_market(step, Stored(connection))
+        resident = _publish_or_stop(engine, lease, step, clock)
+        on_batch(batch.last_offset, done.watermark)
+        if is_last:
+            break
+    return ids.len()
+
+
+def _load_listings(
+    engine: Engine, resident: Resident, batch: Batch, ids: pl.Series, objects: ObjectStore, *,
+    with_parties: bool,
+) -> Advance:  # fmt: skip
+    """Apply what a batch says of these listings, and its rates; all else is loaded already."""
+    events = batch.events.filter(pl.col("listing_id").is_in(ids.implode()))
+    facts = tuple(fact for fact in batch.facts if fact.kind == RATES_LOADED)
+    part = Batch(events, facts, batch.last_offset)
+    with reading(engine) as connection:
+        step = load(resident, part, Stored(connection), objects)
+    return step if with_parties else replace(step, parties=nobody())
+
+
+def _listings_of(lake: RawLake, scope: Scope, last: int) -> pl.Series:
+    """Return the ids of the listings in a scope, as the lake knows them."""
+    names = ["event_offset", "kind", "listing_id", "provider_identifier"]
+    table = lake.read(0, last, names)
+    events = pl.from_arrow(table)
+    assert isinstance(events, pl.DataFrame)
+    events = events.filter(pl.col("kind") == "listing", pl.col("listing_id").is_not_null())
+    if scope.from_offset is not None:
+        events = events.filter(pl.col("event_offset") >= scope.from_offset)
+    if scope.provider is not None:
+        events = events.filter(pl.col("provider_identifier") == scope.provider)
+    if scope.listing_id is not None:
+        events = events.filter(pl.col("listing_id") == scope.listing_id)
+    return events["listing_id"].unique().sort()
 
 
 def _load_all(
@@ -90,7 +227,7 @@ def _load_all(
     lease: Lease,
     clock: Callable[[], datetime],
     batch_sizes: Iterable[int],
-    on_batch: Callable[[int, int], None],
+    on_batch: OnBatch,
 ) -> None:
     lake, objects = RawLake(settings), open_objects(Home(settings.home).objects)
     last = lake.seal(clock())
@@ -102,20 +239,47 @@ def _load_all(
         batch = take_batch(lake.read(done, most, COLUMNS), most) if most else None
         if batch is None:
             return
-        started = clock()
         with reading(engine) as connection:
             stored = Stored(connection)
             step = load(resident, batch, stored, objects)
             if batch.last_offset == last:
                 step = with_market(step, stored)
-        checks = check(step.market) if step.market else []
-        resident, report = publish(engine, lease, step, checks, "replay", started, clock())
-        if report.failed_checks:
-            raise ReplayStoppedError(
-                "readers keep the present tables, the rebuilt ones failed: "
-                + ", ".join(report.failed_checks)
-            )
+        resident = _publish_or_stop(engine, lease, step, clock)
         on_batch(batch.last_offset, last)
+
+
+def _publish_or_stop(
+    engine: Engine, lease: Lease, step: Advance, clock: Callable[[], datetime]
+) -> Resident:
+    started = clock()
+    checks = check(step.market) if step.market else []
+    resident, report = publish(engine, lease, step, checks, "replay", started, clock())
+    if report.failed_checks:
+        raise ReplayStoppedError(
+            "readers keep the present tables, the rebuilt ones failed: "
+            + ", ".join(report.failed_checks)
+        )
+    return resident
+
+
+def what_if(
+    settings: Settings,
+    clock: Callable[[], datetime],
+    on_batch: OnBatch = lambda _offset, _last: None,
+    scope: Scope | None = None,
+) -> list[TableDifference]:
+    """Rebuild beside, say what would differ, and leave readers what they have.
+
+    Raises like `replay`.
+    """
+    with rebuilt(settings, clock, None, on_batch, scope or Scope()) as made:
+        old, new = open_warehouse(made.before), open_warehouse(made.path)
+        try:
+            return differences(old, new)
+        finally:
+            old.dispose()
+            new.dispose()
+            remove_warehouse(made.path)
 
 
 def _carry_history(old: Engine, new: Engine) -> None:
@@ -139,10 +303,10 @@ def _sweep(home: Home, old: Path, new: Path) -> None:
     """Remove the warehouses of earlier replays; the one just left may still be read."""
     for path in home.warehouses.glob("warehouse-*.sqlite"):
         if path not in (old, new):
-            _remove(path)
+            remove_warehouse(path)
 
 
-def _remove(path: Path) -> None:
+def remove_warehouse(path: Path) -> None:
     """Remove what a killed replay left beside the current warehouse."""
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
