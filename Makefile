@@ -53,7 +53,7 @@ bench: setup  ## measure; prints tables, asserts no time (docs/performance.md)
 	$(BIN)/python -m tests.bench
 
 soak: setup  ## the long loops: kills, kills under bulks, power cuts, the longest fits
-	IMO360_TEST_KILLS=200 $(BIN)/pytest -s tests/journeys/test_kills.py
+	IMO360_TEST_KILLS=200 IMO360_TEST_KILLS_LISTINGS=41000 $(BIN)/pytest -s tests/journeys/test_kills.py
 	IMO360_TEST_BULK_KILLS=60 IMO360_TEST_BULK_KILLS_POSTS=30000 $(BIN)/pytest -s tests/journeys/test_bulk_kills.py
 	IMO360_TEST_CUTS=20 IMO360_TEST_CUT_POSTS=20000 $(BIN)/pytest -s tests/journeys/test_power_cut.py
 	$(BIN)/pytest -m soak -s

@@ -20,7 +20,7 @@ from flows.steps.reference import load_packaged
 from flows.steps.worker import start_worker
 from store.database import open_journal_database, open_warehouse_reader, reading, writing
 from store.frames import read_frame
-from store.journal import Journal, Sender
+from store.journal import Journal, Sender, open_journal
 from store.keys import create_key
 from store.raw_lake import RawLake
 from store.settings import Settings
@@ -29,9 +29,14 @@ from store.warehouse import LeaseLostError
 from tests.conftest import NOW, Ticking
 from tests.journeys.market import posts_of, send, synthetic
 from tests.journeys.server import await_health, command, kill, run
+from tests.journeys.watcher import Watcher, generation
 from tests.listings import document
+from tests.watching import await_true
 
 KILLS = int(os.environ.get("IMO360_TEST_KILLS", "10"))
+LISTINGS = int(os.environ.get("IMO360_TEST_KILLS_LISTINGS", "0"))
+"""Synthetic listings posted and published before the kills begin; 41,000 make 100,000 events."""
+
 HOT = 6
 PAUSE_SECONDS = 0.01
 """Between posts: kills are to be many, not listings."""
@@ -109,28 +114,38 @@ def test_kills_of_api_and_worker_lose_double_and_stale_nothing(tmp_path: Path) -
     start_home(settings)
     with writing(open_journal_database(settings)) as connection:
         key = create_key(connection, "Test", ["publish.estates"], None, None, NOW)
+    fill(settings, LISTINGS)
     port, chance = free_port(), random.Random(11)
-    partner = Partner(port, key, random.Random(12))
+    partner, watcher = Partner(port, key, random.Random(12)), Watcher(settings)
+    ready: dict[str, list[float]] = {"api": [], "worker": []}
     begun = time.monotonic()
     thread = threading.Thread(target=partner.run)
     api = command("serve", "--port", str(port), home=settings.home)
     worker = command("work", home=settings.home)
     await_health(f"http://127.0.0.1:{port}", api)
     thread.start()
+    watcher.start()
     try:
         for turn in range(KILLS):
             time.sleep(chance.uniform(0.1, 0.9))
             if turn % 4:
                 kill(api)
+                started = time.monotonic()
                 api = command("serve", "--port", str(port), home=settings.home)
                 await_health(f"http://127.0.0.1:{port}", api)
+                ready["api"].append(time.monotonic() - started)
             else:
-                time.sleep(chance.uniform(0.0, 2.5))  # a worker needs some seconds to start
+                time.sleep(chance.uniform(0.0, 2.5))
+                before = generation(settings)
                 kill(worker)
+                started = time.monotonic()
                 worker = command("work", home=settings.home)
+                await_true(lambda: generation(settings) > before, "the worker", 60)  # noqa: B023
+                ready["worker"].append(time.monotonic() - started)
     finally:
         partner.stop.set()
         thread.join()
+        watcher.stop()
         kill(worker)
         kill(api)
     killed = time.monotonic()
@@ -138,14 +153,30 @@ def test_kills_of_api_and_worker_lose_double_and_stale_nothing(tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     assert partner.count > 20 * KILLS
     expect_kept(settings, partner)
+    assert watcher.wrong == []
+    assert watcher.looks > KILLS
     lake = RawLake(settings)
     offsets = lake.read(0, 10_000_000, ["event_offset"]).column(0).to_pylist()
     assert offsets == list(range(1, len(offsets) + 1))
     assert len(offsets) >= partner.last_offset
     print(
         f"{KILLS} kills in {killed - begun:.0f} s, {partner.count} acknowledged, "
-        f"{len(partner.acknowledged)} listings, refreshed in {time.monotonic() - killed:.0f} s"
+        f"{len(partner.acknowledged)} listings, refreshed in {time.monotonic() - killed:.0f} s; "
+        f"{len(offsets)} events in the lake; {watcher.looks} looks at "
+        f"{len(watcher.publications)} publications; ready again, s: "
+        + ", ".join(f"{name} {max(times):.1f} at most" for name, times in ready.items() if times)
     )
+
+
+def fill(settings: Settings, listings: int) -> None:
+    """Post a synthetic market and publish it."""
+    if not listings:
+        return
+    journal = open_journal(settings)
+    send(journal, Sender(1, 1, None), posts_of(synthetic(listings).events, NOW))
+    journal.close()
+    done = run("refresh", home=settings.home)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow

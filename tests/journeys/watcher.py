@@ -1,0 +1,87 @@
+"""A reader who polls the market without pause and notices every half publication."""
+
+import sqlite3
+import threading
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from store.database import warehouse_path
+from store.home import Home
+from store.settings import Settings
+
+MARKET = (
+    "market_listings", "market_valuations", "market_scores", "market_zones", "market_zone_months",
+)  # fmt: skip
+
+
+@dataclass
+class Watcher:
+    """Polls in a thread of its own; `wrong` holds what no reader may ever see."""
+
+    settings: Settings
+    wrong: list[str] = field(default_factory=list)
+    looks: int = 0
+    publications: set[int] = field(default_factory=set)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        newest = 0
+        while not self._stop.wait(0.02):
+            path = warehouse_path(Home(self.settings.home))
+            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as reader:
+                reader.execute("BEGIN")  # one snapshot, as every page is read
+                seen = self._look(reader)
+            if seen < newest:
+                self.wrong.append(f"publication {seen} after {newest}")
+            newest = max(newest, seen)
+            self.looks += 1
+            self.publications.add(seen)
+
+    def _look(self, reader: sqlite3.Connection) -> int:
+        def one(statement: str) -> int:
+            return int(reader.execute(statement).fetchone()[0] or 0)
+
+        publication = one("SELECT max(publication) FROM core_progress")
+        expected = {
+            "newest run": one("SELECT max(publication) FROM market_runs") - publication,
+            "listings without a value, or the reverse": one(
+                "SELECT (SELECT count(*) FROM market_listings) "
+                "- (SELECT count(*) FROM market_valuations)"
+            ),
+            "scores of nobody": one(
+                "SELECT count(*) FROM market_scores "
+                "WHERE id NOT IN (SELECT id FROM market_listings)"
+            ),
+            "homes of the country and its stock": one(
+                "SELECT (SELECT count(*) FROM market_listings "
+                "WHERE is_unit_lead AND country_id = 'ro') "
+                "- (SELECT coalesce(sum(stock), 0) FROM market_zones WHERE zone_id = 'ro' "
+                "AND type = 'all' AND rooms_band = 'all' AND age_band = 'all')"
+            ),
+        }
+        for name in MARKET:
+            ahead = one(f"SELECT count(*) FROM {name} WHERE publication > {publication}")
+            expected[f"rows of {name} ahead of their publication"] = ahead
+        self.wrong += [
+            f"publication {publication}: {what} differ by {by}"
+            for what, by in expected.items()
+            if by
+        ]
+        return publication
+
+
+def generation(settings: Settings) -> int:
+    """Return the generation of the newest lease: it grows when a worker is ready."""
+    path = warehouse_path(Home(settings.home))
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as reader:
+        return int(reader.execute("SELECT max(generation) FROM core_lease").fetchone()[0] or 0)
