@@ -61,6 +61,7 @@ soak: setup  ## the long loops: kills, kills under bulks, power cuts, the longes
 soak-short: setup  ## what CI runs of the long loops
 	IMO360_TEST_BULK_KILLS=10 IMO360_TEST_BULK_KILLS_POSTS=20000 $(BIN)/pytest -s tests/journeys/test_bulk_kills.py
 	IMO360_TEST_CUTS=6 IMO360_TEST_CUT_POSTS=8000 $(BIN)/pytest -s tests/journeys/test_power_cut.py
+	$(BIN)/pytest -n 2 -m soak tests/journeys/test_crash_points.py tests/journeys/test_replay_digests.py
 
 lock: setup  ## resolve the locks anew; records no registry address
 	echo uv | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --python-version 3.11 - -o bootstrap.lock
