@@ -6,12 +6,14 @@ A severe failure stops the publication, never the ingestion: what was loaded sta
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
 import polars as pl
 
 from flows.steps.market_rows import MarketRows
 from store.contracts import (
     CONTRACTS,
+    AnyRule,
     Between,
     Contract,
     Explained,
@@ -19,7 +21,6 @@ from store.contracts import (
     NotAbove,
     OneOf,
     Refers,
-    Rule,
     Suppressed,
     Unique,
 )
@@ -78,7 +79,7 @@ def _held(
     return outcomes
 
 
-def is_bad(rule: Rule, frames: Mapping[str, pl.DataFrame]) -> pl.Expr:
+def is_bad(rule: AnyRule, frames: Mapping[str, pl.DataFrame]) -> pl.Expr:
     """Return what tells the rows that break a rule; null counts as keeping it."""
     match rule:
         case Unique(columns=columns):
@@ -97,7 +98,8 @@ def is_bad(rule: Rule, frames: Mapping[str, pl.DataFrame]) -> pl.Expr:
             return ~pl.col(column).is_in(frames[table][other].implode())
         case Known(column=column):
             return pl.col(column).is_null()
-    raise NotImplementedError(type(rule).__name__)
+        case _:
+            assert_never(rule)
 
 
 def _first_key(contract: Contract, frame: pl.DataFrame, bad: pl.Expr) -> str:

@@ -12,13 +12,13 @@ from flows.steps.check import Check, check_tables, is_bad
 from flows.steps.worker import start_worker
 from store.contracts import (
     CONTRACTS,
+    AnyRule,
     Between,
     Explained,
     Known,
     NotAbove,
     OneOf,
     Refers,
-    Rule,
     Suppressed,
     Unique,
     unit_of,
@@ -28,11 +28,12 @@ from store.frames import empty_frame, read_frame
 from store.journal import Sender, open_journal
 from store.keys import create_key
 from store.settings import Settings
+from store.status import read_lag
 from store.tables.warehouse import PUBLISHED, market_check_failures
 from tests.conftest import Ticking
 from tests.listings import post
 
-CASES: list[tuple[Rule, dict[str, list[Any]], list[bool]]] = [
+CASES: list[tuple[AnyRule, dict[str, list[Any]], list[bool]]] = [
     (Unique(("a", "b")), {"a": [1, 1, 1], "b": [1, 2, 2]}, [False, True, True]),
     (Between("a", 0, 1), {"a": [0.0, 1.0, 1.1, None]}, [False, False, True, False]),
     (NotAbove("a", "b"), {"a": [1, 2, None], "b": [1, 1, 1]}, [False, True, False]),
@@ -46,11 +47,15 @@ CASES: list[tuple[Rule, dict[str, list[Any]], list[bool]]] = [
 
 @pytest.mark.parametrize(("rule", "columns", "bad"), CASES, ids=lambda case: type(case).__name__)
 def test_a_rule_catches_its_own_and_nothing_else(
-    rule: Rule, columns: dict[str, list[Any]], bad: list[bool]
+    rule: AnyRule, columns: dict[str, list[Any]], bad: list[bool]
 ) -> None:
     frames = {"other": pl.DataFrame({"id": [1]})}
     found = pl.DataFrame(columns).select(is_bad(rule, frames).fill_null(value=False).alias("bad"))
     assert found["bad"].to_list() == bad
+
+
+def test_every_published_table_has_a_contract() -> None:
+    assert list(CONTRACTS) == list(PUBLISHED)
 
 
 def test_every_kind_of_rule_is_tried_here() -> None:
@@ -127,3 +132,5 @@ def test_broken_rules_are_rows_a_day_and_count_their_cycles(
     assert told["score_is_in_range"]["severity"] == "severe"
     assert told["score_is_in_range"]["bad_key"] == '{"id": 2}'
     assert worker.resident.progress.publication == published + 2  # the severe one stopped the third
+    lag = read_lag(packaged, open_journal_database(packaged), clock())
+    assert (lag.is_stopped, lag.waiting, lag.loaded) == (True, 1, lag.acknowledged)
