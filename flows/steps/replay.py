@@ -74,11 +74,10 @@ class Scope:
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """A warehouse that was rebuilt beside the one in use. listings: how many were; None: all."""
+    """A warehouse that was rebuilt beside the one in use."""
 
     path: Path
     before: Path
-    listings: int | None
 
 
 OnBatch = Callable[[int, int], None]
@@ -128,20 +127,23 @@ def rebuilt(
         sizes = batch_sizes or repeat(settings.batch_events)
         if scope.is_everything:
             migrate_warehouse(path)
-            engine = open_warehouse(path)
-            crash_at("replay_begun")
-            _carry_history(old, engine)
-            beside = claim(engine, lease.owner, lease.descriptor, clock())
-            listings = None
-            _load_all(settings, engine, beside, clock, sizes, on_batch)
         else:
             copy_database(warehouse, path)
-            engine = open_warehouse(path)
-            crash_at("replay_begun")
+        engine = open_warehouse(path)
+        crash_at("replay_begun")
+        try:
             beside = claim(engine, lease.owner, lease.descriptor, clock())
-            listings = load_some(settings, engine, beside, clock, sizes, on_batch, scope)
+            if scope.is_everything:
+                _carry_history(old, engine)
+                _load_all(settings, engine, beside, clock, sizes, on_batch)
+            else:
+                load_some(settings, engine, beside, clock, sizes, on_batch, scope)
+        except Exception:
+            engine.dispose()
+            remove_warehouse(path)
+            raise
         engine.dispose()
-        yield Rebuilt(path, warehouse, listings)
+        yield Rebuilt(path, warehouse)
     finally:
         lease.release()
         old.dispose()
@@ -155,8 +157,8 @@ def load_some(
     batch_sizes: Iterable[int],
     on_batch: OnBatch,
     scope: Scope,
-) -> int:
-    """Load the listings of a scope anew into a copy of the warehouse; return how many they are.
+) -> None:
+    """Load the listings of a scope anew into a copy of the warehouse.
 
     Only events the copy had loaded count. Agencies and agents are made anew with a provider; else
     they stay, for the events that name them are the same.
@@ -165,6 +167,8 @@ def load_some(
     lake.verify()
     resident = read_resident(engine, objects)
     done = resident.progress
+    if not done.watermark:
+        return  # nothing was loaded yet
     ids = _listings_of(lake, scope, done.watermark)
     with fenced(engine, lease) as connection:
         forget_listings(connection, ids, scope.provider)
@@ -188,8 +192,7 @@ def load_some(
         resident = _publish_or_stop(engine, lease, step, clock)
         on_batch(batch.last_offset, done.watermark)
         if is_last:
-            break
-    return ids.len()
+            return
 
 
 def _load_listings(

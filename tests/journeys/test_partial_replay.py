@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+import flows.steps.replay
+from flows.steps.check import Check
 from flows.steps.reference import load_packaged, load_rates
-from flows.steps.replay import Scope, replay, what_if
+from flows.steps.replay import ReplayStoppedError, Scope, replay, what_if
 from flows.steps.worker import start_worker
 from store.database import open_journal_database, open_warehouse_reader, warehouse_path, writing
 from store.digests import published_digests
@@ -18,6 +20,7 @@ from store.journal import Sender, open_journal
 from store.keys import create_key
 from store.schema import migrate
 from store.settings import Settings
+from store.warehouse import progress_of
 from tests.conftest import NOW, Ticking
 from tests.journeys.market import posts_of, send, synthetic
 from tests.journeys.test_replay_digests import core_frames, with_deletions
@@ -137,3 +140,21 @@ def test_a_scope_without_listings_is_a_replay_of_nothing(filled: Settings) -> No
     digests = published_digests(open_warehouse_reader(filled))
     replay(filled, Ticking(), scope=Scope(provider="nobody"))
     assert published_digests(open_warehouse_reader(filled)) == digests
+
+
+def test_before_anything_is_loaded_there_is_nothing_to_replay(settings: Settings) -> None:
+    replay(settings, Ticking(), scope=Scope(provider="my-crm"))
+    assert progress_of(open_warehouse_reader(settings)).watermark == 0
+
+
+@pytest.mark.parametrize("scope", [Scope(), Scope(from_offset=1)])
+def test_a_rebuild_that_a_check_stops_leaves_nothing_beside(
+    filled: Settings, scope: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = warehouse_path(Home(filled.home))
+    failing = [Check("score_is_in_range", True, 1, "market_scores")]
+    monkeypatch.setattr(flows.steps.replay, "check", lambda _rows: failing)
+    with pytest.raises(ReplayStoppedError, match="score_is_in_range"):
+        replay(filled, Ticking(), scope=scope)
+    assert warehouse_path(Home(filled.home)) == before
+    assert list(before.parent.glob("*.sqlite")) == [before]
