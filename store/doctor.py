@@ -144,8 +144,9 @@ def _lake(settings: Settings) -> Iterator[Finding]:
 
 def _strays(settings: Settings) -> Iterator[Finding]:
     lake = RawLake(settings)
+    held = {path for kind in KINDS for path in lake.leftovers(kind)}
     for path in [path for kind in KINDS for path in lake.strays(kind)]:
-        is_held = any(path in lake.leftovers(kind) for kind in KINDS)
+        is_held = path in held
         yield Finding(
             "lake/strays", WARNING,
             f"{path.name} is not catalogued" + (", and not needed" if is_held else ""),

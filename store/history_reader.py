@@ -79,11 +79,8 @@ def versions_as_of(
     """
     version = core_listing_versions.c
     known = sa.select(version.id, sa.func.max(version.revision).label("revision"))
-    if effective_at is not None:
-        known = known.where(version.effective_at <= effective_at)
-    if recorded_at is not None:
-        known = known.where(version.recorded_at <= recorded_at)
-    newest = known.group_by(version.id).subquery()
+    until = _until(known, core_listing_versions, effective_at, recorded_at)
+    newest = until.group_by(version.id).subquery()
     held = (version.id == newest.c.id) & (version.revision == newest.c.revision)
     return sa.select(core_listing_versions).join(newest, held).order_by(version.id)
 
@@ -104,42 +101,23 @@ def read_history(
     effective_at: datetime | None = None, recorded_at: datetime | None = None,
 ) -> ListingHistory:  # fmt: skip
     """Return the history of a listing, up to two instants; the figures are those of now."""
-    version = core_listing_versions.c
-    rows = _rows(
-        connection,
-        _until(sa.select(core_listing_versions), version, effective_at, recorded_at)
-        .where(version.id == listing_id)
-        .order_by(version.revision),
-    )
-    price, status = core_price_history.c, core_status_history.c
+
+    def of(table: sa.Table) -> tuple[Row, ...]:
+        statement = sa.select(table).where(table.c.id == listing_id).order_by(table.c.revision)
+        return tuple(_rows(connection, _until(statement, table, effective_at, recorded_at)))
+
     refusal = core_refusals.c
+    refusals = (
+        sa.select(core_refusals)
+        .where(refusal.listing_id == listing_id)
+        .order_by(refusal.event_offset, refusal.rule_code)
+    )
     return ListingHistory(
         id=listing_id,
-        versions=tuple(_versions(rows)),
-        prices=tuple(
-            _rows(
-                connection,
-                _until(sa.select(core_price_history), price, effective_at, recorded_at)
-                .where(price.id == listing_id)
-                .order_by(price.revision),
-            )
-        ),
-        statuses=tuple(
-            _rows(
-                connection,
-                _until(sa.select(core_status_history), status, effective_at, recorded_at)
-                .where(status.id == listing_id)
-                .order_by(status.revision),
-            )
-        ),
-        refusals=tuple(
-            _rows(
-                connection,
-                sa.select(core_refusals)
-                .where(refusal.listing_id == listing_id)
-                .order_by(refusal.event_offset, refusal.rule_code),
-            )
-        ),
+        versions=tuple(_versions(of(core_listing_versions))),
+        prices=of(core_price_history),
+        statuses=of(core_status_history),
+        refusals=tuple(_rows(connection, refusals)),
         sources=field_sources(connection, listing_id),
         figures=tuple(_figures(connection, listing_id)),
     )
@@ -147,18 +125,19 @@ def read_history(
 
 def _until(
     statement: sa.Select[Any],
-    columns: Any,
+    table: sa.Table,
     effective_at: datetime | None,
     recorded_at: datetime | None,
 ) -> sa.Select[Any]:
+    """Keep what was effective by the first and known by the second instant."""
     if effective_at is not None:
-        statement = statement.where(columns.effective_at <= effective_at)
+        statement = statement.where(table.c.effective_at <= effective_at)
     if recorded_at is not None:
-        statement = statement.where(columns.recorded_at <= recorded_at)
+        statement = statement.where(table.c.recorded_at <= recorded_at)
     return statement
 
 
-def _versions(rows: list[Row]) -> list[Version]:
+def _versions(rows: tuple[Row, ...]) -> list[Version]:
     """Give each revision the time it held: until the next one, whatever that one's clock says."""
     told = []
     for place, row in enumerate(rows):
