@@ -148,6 +148,13 @@ def delete_rows(connection: Connection, table: sa.Table, keys: pl.DataFrame) -> 
         connection.exec_driver_sql(statement, _driver_rows(keys.select(names)))
 
 
+def replace_rows(stored: pl.DataFrame, rows: pl.DataFrame, key: str = "id") -> pl.DataFrame:
+    """Return the stored rows with those of the same keys replaced by the given ones."""
+    if rows.is_empty():
+        return stored
+    return pl.concat([stored.join(rows.select(key).unique(), on=key, how="anti"), rows])
+
+
 def read_frame(
     connection: Connection, table: sa.Table, columns: Sequence[str] = ()
 ) -> pl.DataFrame:

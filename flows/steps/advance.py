@@ -24,9 +24,9 @@ from flows.steps.collapse import Collapsed, collapse
 from flows.steps.market_rows import Changed, MarketRows, market_rows
 from flows.steps.normalise import Normalised, normalise
 from flows.steps.parties import Parties, fold_parties
-from flows.steps.resident import Resident, index_zones, load_edition, made_with, replace_rows
+from flows.steps.resident import Resident, index_zones, load_edition, made_with
 from flows.steps.stored import Stored
-from store.frames import conform, empty_frame
+from store.frames import conform, empty_frame, replace_rows
 from store.objects import ObjectStore
 from store.reference import read_rates, zones_from_parquet
 from store.shapes.vocabulary import ZONE_LEVELS

@@ -19,8 +19,9 @@ from analytics.segments import SEGMENT
 from analytics.valuation import value_listings
 from analytics.zone_changes import MONTH_KEY, Adverts, ChangedFigures, ZoneLedgers
 from flows.steps.described import described, tombstones, unjudged
-from flows.steps.resident import Resident, replace_rows
+from flows.steps.resident import Resident
 from flows.steps.stored import Stored
+from store.frames import replace_rows
 from store.tables import warehouse as tables
 
 

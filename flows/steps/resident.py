@@ -90,10 +90,3 @@ def made_with(editions: pl.DataFrame) -> MadeWith:
 def zone_set(zones: pl.DataFrame) -> str | None:
     """Return the name of the set these zones came with; None without zones."""
     return None if zones.is_empty() else str(zones["zone_set"][0])
-
-
-def replace_rows(stored: pl.DataFrame, rows: pl.DataFrame, key: str = "id") -> pl.DataFrame:
-    """Return the stored rows with those of the same keys replaced by the given ones."""
-    if rows.is_empty():
-        return stored
-    return pl.concat([stored.join(rows.select(key).unique(), on=key, how="anti"), rows])

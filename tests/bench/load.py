@@ -11,9 +11,8 @@ from contextlib import closing
 from flows.steps.batch import COLUMNS, Batch, take_batch
 from flows.steps.collapse import collapse
 from flows.steps.normalise import normalise
-from flows.steps.resident import replace_rows
 from flows.steps.worker import start_worker
-from store.frames import empty_frame
+from store.frames import empty_frame, replace_rows
 from store.raw_lake import RawLake
 from store.reference import rates_path, read_rates
 from store.settings import Settings

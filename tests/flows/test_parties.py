@@ -10,8 +10,7 @@ import pytest
 from flows.steps.collapse import collapse
 from flows.steps.normalise import normalise
 from flows.steps.parties import Parties, contacts_in_use, fold_parties
-from flows.steps.resident import replace_rows
-from store.frames import empty_frame
+from store.frames import empty_frame, replace_rows
 from store.tables import warehouse as tables
 from tests.flows.events import RATES, event, frame
 

@@ -1,4 +1,4 @@
-"""How long posts take to be seen; indices for reading by key"""
+"""How long posts take to be seen; rules that rows broke; indices for reading by key"""
 
 import sqlalchemy as sa
 from alembic import op
