@@ -29,9 +29,8 @@ from store.warehouse import LeaseLostError
 from tests.conftest import NOW, Ticking
 from tests.journeys.market import posts_of, send, synthetic
 from tests.journeys.server import await_health, command, kill, run
-from tests.journeys.watcher import Watcher, generation
+from tests.journeys.watcher import Watcher, await_worker, generation
 from tests.listings import document
-from tests.watching import await_true
 
 KILLS = int(os.environ.get("IMO360_TEST_KILLS", "10"))
 LISTINGS = int(os.environ.get("IMO360_TEST_KILLS_LISTINGS", "0"))
@@ -140,7 +139,7 @@ def test_kills_of_api_and_worker_lose_double_and_stale_nothing(tmp_path: Path) -
                 kill(worker)
                 started = time.monotonic()
                 worker = command("work", home=settings.home)
-                await_true(lambda: generation(settings) > before, "the worker", 60)  # noqa: B023
+                await_worker(settings, before)
                 ready["worker"].append(time.monotonic() - started)
     finally:
         partner.stop.set()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from store.database import warehouse_path
 from store.home import Home
 from store.settings import Settings
+from tests.watching import await_true
 
 MARKET = (
     "market_listings", "market_valuations", "market_scores", "market_zones", "market_zone_months",
@@ -35,6 +36,12 @@ class Watcher:
             self._thread.join()
 
     def _run(self) -> None:
+        try:
+            self._poll()
+        except Exception as problem:  # in a thread it would only end the watching
+            self.wrong.append(f"a reader failed: {problem!r}")
+
+    def _poll(self) -> None:
         newest = 0
         while not self._stop.wait(0.02):
             path = warehouse_path(Home(self.settings.home))
@@ -78,6 +85,11 @@ class Watcher:
             if by
         ]
         return publication
+
+
+def await_worker(settings: Settings, before: int) -> None:
+    """Return once a worker holds the lease of a newer generation: it is ready."""
+    await_true(lambda: generation(settings) > before, "the worker", 60)
 
 
 def generation(settings: Settings) -> int:
