@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from store.crash_points import crash_at
-from store.database import copy_database, warehouse_path
+from store.database import copy_database, open_read_only, warehouse_path
 from store.home import Home, HomeError, locked, make_durably, sync_folder, write_durably
 from store.settings import Settings
 
@@ -246,6 +245,6 @@ def _publication(folder: Path, databases: list[str]) -> int | None:
 
 
 def _one(path: Path, statement: str) -> Any:
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+    with closing(open_read_only(path)) as connection:
         row = connection.execute(statement).fetchone()
     return row[0] if row else None

@@ -36,7 +36,7 @@ def _sqlite_engine(
     read_only: bool = False,
 ) -> Engine:  # fmt: skip
     mode = "ro" if read_only else "rwc"
-    file = f"file:{quote(str(path.resolve()))}"  # a folder's name may hold ? and #
+    file = _file_uri(path)
     engine = sa.create_engine(
         sa.URL.create("sqlite+pysqlite", database=file, query={"mode": mode, "uri": "true"}),
         connect_args={
@@ -148,12 +148,21 @@ def open_warehouse_reader(settings: Settings) -> Engine:
     return _readers[path]
 
 
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """Return the driver's own connection to a database file, for a look."""
+    return sqlite3.connect(f"{_file_uri(path)}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+
+
+def _file_uri(path: Path) -> str:
+    return f"file:{quote(str(path.resolve()))}"  # a folder's name may hold ? and #
+
+
 def copy_database(source: Path, target: Path) -> None:
     """Copy a database file as of one instant, durably; writers go on meanwhile."""
     part = target.with_name(f".{target.name}.part")
     part.unlink(missing_ok=True)
     with (
-        closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=60)) as live,
+        closing(open_read_only(source)) as live,
         closing(sqlite3.connect(part)) as copy,
     ):
         live.backup(copy, pages=-1)

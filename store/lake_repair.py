@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from store.raw_lake import (
+    SPAN,
     Kind,
     LakeDamagedError,
     LakeFile,
@@ -73,7 +74,10 @@ def rebuild_catalogue(lake: RawLake, kind: Kind, now: datetime) -> int:
 
 def _readable(folder: Path) -> Iterator[LakeFile]:
     for path in sorted(folder.glob("*.parquet")):
-        first, last = (int(part) for part in path.stem.split("-"))
+        span = SPAN.fullmatch(path.name)
+        if span is None:
+            continue  # no file of ours
+        first, last = int(span[1]), int(span[2])
         content = path.read_bytes()
         try:
             rows = pq.read_metadata(pa.BufferReader(content)).num_rows

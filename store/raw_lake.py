@@ -484,7 +484,8 @@ def _last_catalogued(connection: Connection, kind: Kind) -> int:
     )
 
 
-_SPAN = re.compile(r"(\d{15})-(\d{15})\.parquet")
+SPAN = re.compile(r"(\d{15})-(\d{15})\.parquet")
+"""A lake file's name: first and last offset."""
 
 
 def _file_name(first: int, last: int) -> str:
@@ -557,7 +558,7 @@ def _runs_of_small(files: Sequence[LakeFile]) -> Iterator[list[LakeFile]]:
 
 def _is_held(path: Path, files: Sequence[LakeFile]) -> bool:
     """Whether all rows that a file's name promises stand in one catalogued file."""
-    span = _SPAN.fullmatch(path.name)
+    span = SPAN.fullmatch(path.name)
     if span is None:
         return False
     first, last = int(span[1]), int(span[2])

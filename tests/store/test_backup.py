@@ -1,6 +1,7 @@
 """Backups: whole or none, of a running home, restored only as they were made."""
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -51,6 +52,14 @@ def test_a_restored_home_is_the_home_that_was_backed_up(
     lake.verify()
     assert lake.seal(clock()) == 6  # what waited in the journal is in the backup, too
     assert lake.read(0, 10).num_rows == 6
+
+
+def test_folders_may_have_any_name(empty_home: Path, tmp_path: Path, clock: Clock) -> None:
+    odd = tmp_path / "a #1? 100%25"
+    shutil.copytree(empty_home, odd / "home")
+    back_up(Settings(home=odd / "home"), odd / "backup", clock())
+    restore(Settings(home=odd / "other"), odd / "backup")
+    expect_current(Settings(home=odd / "other"))
 
 
 def test_a_backup_runs_beside_posts_and_is_of_one_instant(

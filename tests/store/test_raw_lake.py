@@ -132,6 +132,7 @@ def test_a_lost_catalogue_is_rebuilt_and_torn_files_left_out(
     before = lake.read(0, 100)
     folder = lake.files()[0].path.parent
     (folder / f"{7:015d}-{9:015d}.parquet").write_bytes(b"PAR1 torn")
+    (folder / "notes.parquet").write_bytes(b"somebody else's")
     with writing(open_journal_database(settings)) as connection:
         connection.execute(sa.delete(ingest_lake_files))
     assert rebuild_catalogue(lake, EVENTS, clock()) == 2
