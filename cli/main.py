@@ -169,7 +169,7 @@ def replay(
         for line in replay_what_if(settings, scope):
             typer.echo(line)
     else:
-        typer.echo(f"readers now use {replay_all(settings, scope).name}")
+        typer.echo(f"readers now use {replay_all(settings, scope)}")
 
 
 @app.command(epilog="Example: imo360 migrate --home data/var")

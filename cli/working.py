@@ -11,7 +11,6 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import sqlalchemy as sa
 from rich.progress import Progress
@@ -187,7 +186,7 @@ def replay_scope(
     return Scope(from_offset, provider, found)
 
 
-def replay_all(settings: Settings, scope: Scope) -> Path:
+def replay_all(settings: Settings, scope: Scope) -> str:
     """Rebuild the warehouse from the lake with a progress bar."""
     with progress_bars() as bars:
         return replay(settings, utc_now, on_batch=_replay_bar(bars), scope=scope)

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from store.crash_points import crash_at
-from store.database import copy_database, open_read_only, warehouse_path
+from store.database import expect_home, warehouse_name
 from store.home import Home, HomeError, locked, make_durably, sync_folder, write_durably
 from store.settings import Settings
+from store.sqlite_files import copy_file, open_read_only
 
 MANIFEST = "BACKUP.json"
 BEGUN = "BACKUP.begun"
@@ -78,7 +79,7 @@ def back_up(
     the beginning. Raises HomeError, BackupError.
     """
     home = Home(settings.home)
-    home.expect()
+    expect_home(settings)
     if folder.resolve().is_relative_to(home.root.resolve()):
         raise BackupError(f"{folder} is inside the home it would be the backup of")
     _begin(folder)
@@ -156,16 +157,16 @@ def _begin(folder: Path) -> None:
 
 
 def _journal(home: Home, folder: Path) -> str:
-    copy_database(home.journal, folder / home.journal.name)
+    copy_file(home.journal, folder / home.journal.name)
     return home.journal.name
 
 
 def _market(home: Home, folder: Path, with_market: bool) -> list[str]:
     if not with_market:
         return []
-    path, pointer = warehouse_path(home), folder / "warehouse" / "CURRENT"
+    path, pointer = home.warehouses / warehouse_name(home), folder / "warehouse" / "CURRENT"
     make_durably(pointer.parent)
-    copy_database(path, pointer.parent / path.name)
+    copy_file(path, pointer.parent / path.name)
     write_durably(pointer, path.name.encode() + b"\n")
     return [f"warehouse/{path.name}", "warehouse/CURRENT"]
 

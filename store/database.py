@@ -1,73 +1,29 @@
-"""Engines for journal and warehouse, and how their transactions begin.
+"""Databases: engines for the journal and the warehouses, and how their transactions begin.
 
-SQLite here: WAL, one writer at a time by BEGIN IMMEDIATE. The journal syncs every commit
-(an acknowledged event survives a power cut); the warehouse may lose its last commits in one,
-because the lake gives them back.
+SQLite files in the home, or schemas of the PostgreSQL database that the settings name. Everybody
+else writes the same statements for both.
 """
 
 import os
-import sqlite3
+import re
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
-from store.home import Home, HomeError, sync_folder, write_durably
+from store import postgres, sqlite_files
+from store.home import Home, HomeError, write_durably
 from store.settings import Settings
 
-BUSY_SECONDS = 20.0
-JOURNAL_BUSY_SECONDS = 2.0
-"""How long a connection waits for a lock that somebody else holds. On the journal our own writers
-take turns by a file lock, so that is a stranger's; whoever waits has the turn, and posts wait
-behind it."""
-
-JOURNAL_LOG_PAGES = 16_000
-"""Pages (64 MiB) of the journal's write-ahead log from which a commit itself brings them into the
-database. Posts wait for that, so `bring_in_log` is called beside them long before."""
+SCHEMA_PREFIX = "imo360_warehouse_"
 
 
-def _sqlite_engine(
-    path: Path, synchronous: str, *, log_pages: int = 1_000, busy_seconds: float = BUSY_SECONDS,
-    read_only: bool = False,
-) -> Engine:  # fmt: skip
-    mode = "ro" if read_only else "rwc"
-    file = _file_uri(path)
-    engine = sa.create_engine(
-        sa.URL.create("sqlite+pysqlite", database=file, query={"mode": mode, "uri": "true"}),
-        connect_args={
-            "timeout": busy_seconds,
-            "isolation_level": None,
-            "check_same_thread": False,
-            "cached_statements": 512,
-        },
-        pool_size=8,
-        max_overflow=24,
-    )
-
-    @event.listens_for(engine, "connect")
-    def _configure(driver: sqlite3.Connection, _record: Any) -> None:
-        if not read_only:
-            driver.execute("PRAGMA journal_mode=WAL")
-        driver.execute(f"PRAGMA synchronous={synchronous}")
-        driver.execute("PRAGMA foreign_keys=ON")
-        driver.execute("PRAGMA cache_size=-65536")
-        driver.execute(f"PRAGMA wal_autocheckpoint={log_pages}")
-        driver.execute("PRAGMA mmap_size=268435456")
-        driver.execute("PRAGMA temp_store=MEMORY")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
-            return
-        writes = connection.get_execution_options().get("imo360_writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
+def server_url(settings: Settings) -> str | None:
+    """Return the address of the PostgreSQL database, with its password; None on SQLite."""
+    return settings.database_url.get_secret_value() if settings.database_url else None
 
 
 @contextmanager
@@ -81,7 +37,9 @@ def writing(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Open a read transaction: everything read in it is one snapshot."""
-    with engine.connect() as connection, connection.begin():
+    is_server = engine.dialect.name == "postgresql"
+    options: dict[str, Any] = postgres.SNAPSHOT if is_server else {}
+    with engine.connect().execution_options(**options) as connection, connection.begin():
         yield connection
 
 
@@ -96,31 +54,95 @@ def driver_reading(engine: Engine) -> Iterator[Any]:
 
 
 def bring_in_log(engine: Engine) -> None:
-    """Copy what is committed from the write-ahead log into the database (a passive checkpoint).
+    """Copy what is committed from SQLite's write-ahead log into its database, passively.
 
     Keeps no writer waiting, and leaves what one is using to the next call. Changes scattered over
     many rows touch a page each, and bringing those in costs as much as committing them.
     """
+    if engine.dialect.name != "sqlite":
+        return  # a server does so by itself
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def open_journal_database(settings: Settings) -> Engine:
     """Return the engine of the journal's database. Does not create or migrate it."""
-    return _sqlite_engine(
-        Home(settings.home).journal, "FULL", log_pages=JOURNAL_LOG_PAGES,
-        busy_seconds=JOURNAL_BUSY_SECONDS,
-    )  # fmt: skip
+    url = server_url(settings)
+    if url is not None:
+        return postgres.journal_engine(url)
+    return sqlite_files.journal_engine(Home(settings.home).journal)
 
 
-def warehouse_path(home: Home) -> Path:
-    """Return the warehouse that the publication pointer names.
+def driver_sql(statement: sa.ClauseElement, engine: Engine) -> str:
+    """Compile a statement once for the driver, for executemany without SQLAlchemy's per-row cost.
+
+    Parameters are then positional tuples in the order of the statement's columns, already in
+    the driver's form (`instant_text` for instants, which both drivers take).
+    """
+    return str(statement.compile(dialect=engine.dialect))
+
+
+def begin_writing(driver: Any, dialect_name: str, *, waits: bool) -> None:
+    """Open a write transaction on a driver's own connection (which is in autocommit).
+
+    waits: may sleep for the writer's lock; else raises at once while somebody else holds it.
+    """
+    if dialect_name == "sqlite":
+        driver.execute("BEGIN IMMEDIATE")
+    elif waits:
+        driver.execute(f"BEGIN; {postgres.TAKE_TURN}")
+    else:
+        postgres.begin_or_raise(driver)
+
+
+def expect_home(settings: Settings) -> None:
+    """Raise HomeError unless there is a home, and its databases are those of the settings."""
+    home, url = Home(settings.home), server_url(settings)
+    if url is None and home.server_mark.exists():
+        raise HomeError(
+            f"the home {home.root} keeps its databases on PostgreSQL: set IMO360_DATABASE_URL"
+        )
+    if url is not None and home.journal.exists():
+        raise HomeError(
+            f"the home {home.root} keeps its databases in SQLite files: "
+            "unset IMO360_DATABASE_URL, or name another home with --home"
+        )
+    if not (home.journal if url is None else home.server_mark).exists():
+        raise HomeError(
+            f"no home at {home.root}: start one with `imo360 up` or `imo360 migrate`, "
+            "or name another with --home"
+        )
+    if url is not None and postgres.schema_note(url, postgres.JOURNAL_SCHEMA) != _mark(home):
+        raise HomeError(f"the database of IMO360_DATABASE_URL is another home's, not {home.root}'s")
+
+
+def make_server_schema(settings: Settings) -> None:
+    """Make the journal's schema of a home, each marked as the other's; nothing on SQLite.
+
+    Raises HomeError when one of the two belongs to another.
+    """
+    home, url = Home(settings.home), server_url(settings)
+    if url is None or home.journal.exists():
+        if home.journal.exists() or home.server_mark.exists():
+            expect_home(settings)
+        return
+    schema = postgres.JOURNAL_SCHEMA
+    postgres.make_schema(url, schema)
+    noted = postgres.schema_note(url, schema)
+    if noted is None:
+        if not home.server_mark.exists():
+            write_durably(home.server_mark, f"imo360 home {os.urandom(8).hex()}\n".encode())
+        postgres.note_schema(url, schema, _mark(home))
+    expect_home(settings)
+
+
+def warehouse_name(home: Home) -> str:
+    """Return the warehouse that the publication pointer names: a file, or a schema.
 
     Raises HomeError when there is none yet.
     """
-    pointer = home.warehouses / "CURRENT"
     try:
-        return home.warehouses / pointer.read_text().strip()
+        return _pointer(home).read_text().strip()
     except FileNotFoundError:
         raise HomeError(
             f"no warehouse in {home.root}: start one with `imo360 up` or `imo360 migrate`"
@@ -129,57 +151,74 @@ def warehouse_path(home: Home) -> Path:
 
 def point_warehouse(home: Home, name: str) -> None:
     """Let readers use this warehouse from now on."""
-    write_durably(home.warehouses / "CURRENT", name.encode() + b"\n")
+    write_durably(_pointer(home), name.encode() + b"\n")
 
 
-def open_warehouse(path: Path) -> Engine:
-    """Return the engine of a warehouse file, for its one writer."""
-    return _sqlite_engine(path, "NORMAL")
+def next_warehouse(settings: Settings, name: str | None = None) -> str:
+    """Return the name of the warehouse after this one; of the first without."""
+    number = 1 if name is None else int(re.findall(r"\d+", name)[-1]) + 1
+    if settings.database_url is not None:
+        return f"{SCHEMA_PREFIX}{number:06d}"
+    return f"warehouse-{number:06d}.sqlite"
 
 
-_readers: dict[Path, Engine] = {}
+def open_warehouse(settings: Settings, name: str | None = None) -> Engine:
+    """Return the engine of a warehouse, for its one writer. Does not create or migrate it.
+
+    name: another than the one in use.
+    """
+    url, name = server_url(settings), name or warehouse_name(Home(settings.home))
+    if url is not None:
+        return postgres.schema_engine(url, name)
+    return sqlite_files.warehouse_engine(Home(settings.home).warehouses / name)
+
+
+_readers: dict[tuple[str, str], Engine] = {}
 
 
 def open_warehouse_reader(settings: Settings) -> Engine:
-    """Return a read-only engine on the current warehouse; follows the pointer at each call."""
-    path = warehouse_path(Home(settings.home))
-    if path not in _readers:
-        _readers[path] = _sqlite_engine(path, "NORMAL", read_only=True)
-    return _readers[path]
+    """Return an engine on the current warehouse, to read; follows the pointer at each call."""
+    home, url = Home(settings.home), server_url(settings)
+    name = warehouse_name(home)
+    key = (url or str(home.warehouses), name)
+    if key not in _readers:
+        _readers[key] = (
+            postgres.schema_engine(url, name)
+            if url is not None
+            else sqlite_files.warehouse_engine(home.warehouses / name, read_only=True)
+        )
+    return _readers[key]
 
 
-def open_read_only(path: Path) -> sqlite3.Connection:
-    """Return the driver's own connection to a database file, for a look."""
-    return sqlite3.connect(f"{_file_uri(path)}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+def warehouse_names(settings: Settings) -> list[str]:
+    """Return every warehouse there is: the one in use, and what replays left."""
+    url = server_url(settings)
+    if url is not None:
+        return postgres.schemas_like(url, SCHEMA_PREFIX)
+    return sorted(path.name for path in Home(settings.home).warehouses.glob("warehouse-*.sqlite"))
 
 
-def _file_uri(path: Path) -> str:
-    return f"file:{quote(str(path.resolve()))}"  # a folder's name may hold ? and #
+def remove_warehouse(settings: Settings, name: str) -> None:
+    """Remove a warehouse, when it is there."""
+    url = server_url(settings)
+    if url is not None:
+        postgres.drop_schema(url, name)
+    else:
+        sqlite_files.remove_file(Home(settings.home).warehouses / name)
 
 
-def copy_database(source: Path, target: Path) -> None:
-    """Copy a database file as of one instant, durably; writers go on meanwhile."""
-    part = target.with_name(f".{target.name}.part")
-    part.unlink(missing_ok=True)
-    with (
-        closing(open_read_only(source)) as live,
-        closing(sqlite3.connect(part)) as copy,
-    ):
-        live.backup(copy, pages=-1)
-        copy.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
-    descriptor = os.open(part, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    part.replace(target)
-    sync_folder(target.parent)
+def database_bytes(settings: Settings, name: str | None = None) -> int:
+    """Return how much room a warehouse takes; the journal without a name."""
+    home, url = Home(settings.home), server_url(settings)
+    if url is not None:
+        return postgres.schema_bytes(url, name or postgres.JOURNAL_SCHEMA)
+    path = home.journal if name is None else home.warehouses / name
+    return sum(each.stat().st_size for each in path.parent.glob(f"{path.name}*"))
 
 
-def driver_sql(statement: sa.ClauseElement, engine: Engine) -> str:
-    """Compile a statement once for the driver, for executemany without SQLAlchemy's per-row cost.
+def _pointer(home: Home) -> Path:
+    return home.warehouses / "CURRENT"
 
-    Parameters are then positional tuples in the order of the statement's columns, already in
-    the driver's form (`instant_text` for instants on SQLite).
-    """
-    return str(statement.compile(dialect=engine.dialect))
+
+def _mark(home: Home) -> str:
+    return home.server_mark.read_text().strip()

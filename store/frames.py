@@ -5,15 +5,17 @@ Kept apart from the declarations because it loads polars, which the API never ne
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 
+from store.server_frames import copied_beside
 from store.tables.columns import Day, Instant, instant_text
 
 INSTANT = pl.Datetime("us", "UTC")
@@ -89,8 +91,10 @@ FEW_ROWS = 64
 """Up to so many rows, values are converted one by one: setting a vectorised step up costs more."""
 
 
-def _driver_rows(frame: pl.DataFrame) -> list[tuple[Any, ...]]:
-    """Return rows as SQLite's driver wants them: instants and days as text, NaN never."""
+def _driver_rows(connection: Connection, frame: pl.DataFrame) -> list[tuple[Any, ...]]:
+    """Return rows as the driver wants them: for SQLite's, instants and days as text."""
+    if connection.dialect.name == "postgresql":
+        return frame.rows()
     if frame.height <= FEW_ROWS:
         return _converted(frame.rows(), [_TO_DRIVER.get(kind) for kind in frame.dtypes])
     texts = [
@@ -110,15 +114,13 @@ def upsert(
     an older event never overwrites a newer one.
     """
     if not frame.is_empty():
-        rows = _driver_rows(conform(frame, table))
-        connection.exec_driver_sql(_upsert_sql(connection.dialect, table, newer), rows)
+        _write(connection, table, conform(frame, table), _Merge(table, is_upsert=True, newer=newer))
 
 
 def insert_missing(connection: Connection, table: sa.Table, frame: pl.DataFrame) -> None:
     """Insert the frame's rows whose key is new; history is never rewritten."""
     if not frame.is_empty():
-        rows = _driver_rows(conform(frame, table))
-        connection.exec_driver_sql(_insert_missing_sql(connection.dialect, table), rows)
+        _write(connection, table, conform(frame, table), _Merge(table, is_upsert=False))
 
 
 def delete_keys(
@@ -145,7 +147,7 @@ def delete_rows(connection: Connection, table: sa.Table, keys: pl.DataFrame) -> 
     if not keys.is_empty():
         names = tuple(column.name for column in table.primary_key)
         statement = _delete_sql(connection.dialect, table, names)
-        connection.exec_driver_sql(statement, _driver_rows(keys.select(names)))
+        connection.exec_driver_sql(statement, _driver_rows(connection, keys.select(names)))
 
 
 def replace_rows(stored: pl.DataFrame, rows: pl.DataFrame, key: str = "id") -> pl.DataFrame:
@@ -160,7 +162,7 @@ def read_frame(
 ) -> pl.DataFrame:
     """Return a whole table (or some columns of it) as a frame, in key order."""
     statement = _select_sql(connection.dialect, table, tuple(columns), None)
-    return frame_of_rows(connection.exec_driver_sql(statement).fetchall(), table, columns)
+    return _frame(connection, connection.exec_driver_sql(statement).fetchall(), table, columns)
 
 
 def read_keyed(
@@ -177,31 +179,65 @@ def read_keyed(
     if keys.is_empty():
         return _schema_of_columns(table, tuple(columns)).to_frame()
     statement = _select_sql(connection.dialect, table, tuple(columns), column)
-    wanted = json.dumps(keys.to_list())
+    wanted: Any = keys.to_list()
+    if connection.dialect.name == "sqlite":
+        wanted = json.dumps(wanted)
     rows = connection.exec_driver_sql(statement, (wanted,)).fetchall()
-    return frame_of_rows(rows, table, columns)
+    return _frame(connection, rows, table, columns)
 
 
 # Compiling costs more than writing a row, and a cycle writes a row or two to each of many tables.
 
 
+@dataclass(frozen=True)
+class _Merge:
+    """How rows meet those of the same keys: replaced (when newer, by that column), or left."""
+
+    table: sa.Table
+    is_upsert: bool
+    newer: str | None = None
+
+    def of(self, insert: postgresql.Insert) -> postgresql.Insert:
+        """Return the insert with what happens to a key that exists."""
+        table = self.table
+        keys = [column.name for column in table.primary_key]
+        rest = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
+        if not self.is_upsert or not rest:
+            return insert.on_conflict_do_nothing()
+        newer = self.newer
+        condition = insert.excluded[newer] > table.c[newer] if newer else None
+        return insert.on_conflict_do_update(index_elements=keys, set_=rest, where=condition)
+
+
+# Both databases know ON CONFLICT: PostgreSQL's construct compiles for either.
+
+
 @cache
-def _upsert_sql(dialect: sa.Dialect, table: sa.Table, newer: str | None) -> str:
-    insert = sqlite.insert(table)
-    keys = [column.name for column in table.primary_key]
-    rest = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
-    condition = insert.excluded[newer] > table.c[newer] if newer else None
-    statement = (
-        insert.on_conflict_do_update(index_elements=keys, set_=rest, where=condition)
-        if rest
-        else insert.on_conflict_do_nothing()
+def _merge_sql(dialect: sa.Dialect, merge: _Merge) -> str:
+    return str(merge.of(postgresql.insert(merge.table)).compile(dialect=dialect))
+
+
+@cache
+def _merge_beside_sql(dialect: sa.Dialect, merge: _Merge, beside: str) -> str:
+    names = merge.table.columns.keys()
+    rows: Any = sa.select(*(sa.column(name) for name in names)).select_from(
+        sa.table(beside)
     )
-    return str(statement.compile(dialect=dialect))
+    insert = postgresql.insert(merge.table).from_select(names, rows)
+    return str(merge.of(insert).compile(dialect=dialect))
 
 
-@cache
-def _insert_missing_sql(dialect: sa.Dialect, table: sa.Table) -> str:
-    return str(sqlite.insert(table).on_conflict_do_nothing().compile(dialect=dialect))
+def _write(connection: Connection, table: sa.Table, frame: pl.DataFrame, merge: _Merge) -> None:
+    is_server = connection.dialect.name == "postgresql"
+    if is_server:
+        floats = [name for name, kind in frame.schema.items() if kind == pl.Float64]
+        frame = frame.with_columns(pl.col(floats).fill_nan(None))  # as SQLite does by itself
+    if not is_server or frame.height <= FEW_ROWS:
+        sql = _merge_sql(connection.dialect, merge)
+        connection.exec_driver_sql(sql, _driver_rows(connection, frame))
+        return
+    with copied_beside(connection, table.name, frame) as beside:
+        connection.exec_driver_sql(_merge_beside_sql(connection.dialect, merge, beside))
 
 
 @cache
@@ -211,9 +247,14 @@ def _select_sql(
     chosen = [table.c[name] for name in columns] or list(table.columns)
     statement = sa.select(*chosen).order_by(*table.primary_key)
     if keyed_by is not None:
-        # One JSON array instead of a parameter per key, of which a statement takes few.
-        keys = sa.func.json_each(sa.bindparam("keys")).table_valued("value")
-        statement = statement.where(table.c[keyed_by].in_(sa.select(keys.c.value)))
+        held = table.c[keyed_by]
+        if dialect.name == "postgresql":
+            kind = postgresql.ARRAY(held.type)
+            statement = statement.where(held == sa.any_(sa.bindparam("keys", type_=kind)))
+        else:
+            # One JSON array instead of a parameter per key, of which a statement takes few.
+            keys = sa.func.json_each(sa.bindparam("keys")).table_valued("value")
+            statement = statement.where(held.in_(sa.select(keys.c.value)))
     return str(statement.compile(dialect=dialect))
 
 
@@ -223,13 +264,15 @@ def _delete_sql(dialect: sa.Dialect, table: sa.Table, columns: tuple[str, ...]) 
     return str(sa.delete(table).where(*held).compile(dialect=dialect))
 
 
-def frame_of_rows(
-    rows: Sequence[Any], table: sa.Table, columns: Sequence[str] = ()
+def _frame(
+    connection: Connection, rows: Sequence[Any], table: sa.Table, columns: Sequence[str] = ()
 ) -> pl.DataFrame:
     """Return driver rows of a table (all columns in its order, or these) as a frame."""
     wanted = _schema_of_columns(table, tuple(columns))
     if not rows:
         return wanted.to_frame()
+    if connection.dialect.name == "postgresql":  # its driver knows instants, days and truths
+        return pl.DataFrame([tuple(row) for row in rows], schema=wanted, orient="row")
     if len(rows) <= FEW_ROWS:
         values = _converted(rows, [_FROM_DRIVER.get(kind) for kind in wanted.dtypes()])
         return pl.DataFrame(values, schema=wanted, orient="row")

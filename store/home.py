@@ -23,6 +23,11 @@ class Home:
         return self.root / "journal.sqlite"
 
     @property
+    def server_mark(self) -> Path:
+        """Says whose schemas these are, in a home that keeps its databases on PostgreSQL."""
+        return self.root / "POSTGRESQL"
+
+    @property
     def warehouses(self) -> Path:
         return self.root / "warehouse"
 
@@ -70,14 +75,6 @@ class Home:
                 make_durably(folder)
         except OSError as problem:
             raise HomeError(f"cannot make the home {self.root}: {problem.strerror}") from problem
-
-    def expect(self) -> None:
-        """Raise HomeError unless the home exists."""
-        if not self.journal.exists():
-            raise HomeError(
-                f"no home at {self.root}: start one with `imo360 up` or `imo360 migrate`, "
-                "or name another with --home"
-            )
 
 
 @contextmanager

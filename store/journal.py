@@ -20,7 +20,7 @@ import msgspec
 from sqlalchemy.engine import Engine
 
 from store.crash_points import crash_at
-from store.database import open_journal_database
+from store.database import expect_home, open_journal_database
 from store.home import FileLock, Home
 from store.register import Register, Turn
 from store.settings import Settings
@@ -329,10 +329,9 @@ def open_journal(
     knows_keys: the keys of its senders are in the same database, and are judged again with each
     post; False for a sandbox, whose keys are the platform's.
     """
-    home = Home(settings.home)
-    home.expect()
+    expect_home(settings)
     engine = open_journal_database(settings)
-    return Journal(engine, home.locks / "journal.lock", clock, knows_keys=knows_keys)
+    return Journal(engine, Home(settings.home).locks / "journal.lock", clock, knows_keys=knows_keys)
 
 
 def append_event(settings: Settings, kind: str, facts: dict[str, Any], now: datetime) -> int:

@@ -1,14 +1,17 @@
 """The register's statements, built once from the declared tables.
 
-Parameters are positional, in the order in which a statement's text names them.
+Parameters are positional, in the order in which a statement's text names them. What both
+databases know under one name (ON CONFLICT) is built by PostgreSQL's constructs and compiled for
+either.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import postgresql
 
+from store.tables.columns import Instant
 from store.tables.journal import (
     ingest_audit_entries,
     ingest_batches,
@@ -55,12 +58,12 @@ def _insert(table: sa.Table) -> Callable[[int], sa.Insert]:
 def _insert_new(table: sa.Table) -> Callable[[int], sa.Insert]:
     """Insert so many rows, leaving alone those whose key is there."""
     nothing = dict.fromkeys(table.columns.keys())
-    return lambda count: sqlite.insert(table).values([nothing] * count).on_conflict_do_nothing()
+    return lambda count: postgresql.insert(table).values([nothing] * count).on_conflict_do_nothing()
 
 
 def _add_usage(count: int) -> sa.Insert:
     nothing = dict.fromkeys(ingest_usage_counts.columns.keys())
-    adding = sqlite.insert(ingest_usage_counts).values([nothing] * count)
+    adding = postgresql.insert(ingest_usage_counts).values([nothing] * count)
     return adding.on_conflict_do_update(
         index_elements=[_USAGE.key_id, _USAGE.usage_date, _USAGE.measure],
         set_={
@@ -85,10 +88,10 @@ ONCE: dict[str, sa.ClauseElement] = {
     "kept": sa.select(_KEPT.request_sha256, _KEPT.answer_code, _KEPT.headers, _KEPT.answer).where(
         _KEPT.key_id == sa.bindparam("key"),
         _KEPT.idempotency_key == sa.bindparam("idempotency"),
-        _KEPT.created_at >= sa.bindparam("since", type_=sa.Text()),
+        _KEPT.created_at >= sa.bindparam("since", type_=Instant()),
     ),
     "forget_old": sa.delete(ingest_idempotency_keys).where(
-        _KEPT.created_at < sa.bindparam("since", type_=sa.Text())
+        _KEPT.created_at < sa.bindparam("since", type_=Instant())
     ),
     "forget_kept": sa.delete(ingest_idempotency_keys).where(
         _KEPT.key_id == sa.bindparam("key"), _KEPT.idempotency_key == sa.bindparam("idempotency")

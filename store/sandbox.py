@@ -23,7 +23,8 @@ from store.tables.journal import ingest_partners
 def sandbox_settings(settings: Settings, partner_id: int) -> Settings:
     """Return the settings of a partner's sandbox, which may not exist yet."""
     home = Home(settings.home).sandboxes / str(partner_id)
-    return settings.model_copy(update={"home": home})
+    # Small, many, and deleted at will: always files of their own.
+    return settings.model_copy(update={"home": home, "database_url": None})
 
 
 def make_sandbox(settings: Settings, partner_id: int, now: datetime) -> Settings:

@@ -5,27 +5,30 @@ command, so that nobody works on a half-known schema.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from store import postgres, sqlite_files
 from store.database import (
+    expect_home,
+    make_server_schema,
+    next_warehouse,
     open_journal_database,
     open_warehouse,
     point_warehouse,
-    warehouse_path,
+    server_url,
+    warehouse_name,
     writing,
 )
 from store.home import Home, HomeError, locked
 from store.settings import Settings
 from store.tables.journal import COUNTERS, ingest_counters
+from store.tables.warehouse import WAREHOUSE
 
 HEADS = {"journal": "0003", "warehouse": "0003"}
 """The newest migration of each database; known here so that most commands need no Alembic, which
 takes half a second to load. A test holds it to the scripts."""
-
-FIRST_WAREHOUSE = "warehouse-000001.sqlite"
 
 
 class SchemaError(Exception):
@@ -46,37 +49,56 @@ def migrate(settings: Settings) -> list[Migrated]:
     home = Home(settings.home)
     home.make()
     with locked(home.locks / "migrate.lock"):
+        make_server_schema(settings)
         journal = open_journal_database(settings)
-        done = [_upgrade("journal", journal)]
-        _fill_counters(journal)
-        journal.dispose()
-        done.append(migrate_warehouse(current_or_first_warehouse(home)))
+        try:
+            done = [_upgrade("journal", journal)]
+            _fill_counters(journal)
+        finally:
+            journal.dispose()
+        done.append(migrate_warehouse(settings, current_or_first_warehouse(settings)))
     return done
 
 
-def migrate_warehouse(path: Path) -> Migrated:
-    """Create or upgrade one warehouse file."""
-    engine = open_warehouse(path)
+def migrate_warehouse(settings: Settings, name: str) -> Migrated:
+    """Create or upgrade one warehouse."""
+    url = server_url(settings)
+    if url is not None:
+        postgres.make_schema(url, name)
+    engine = open_warehouse(settings, name)
     try:
         return _upgrade("warehouse", engine)
     finally:
         engine.dispose()
 
 
-def current_or_first_warehouse(home: Home) -> Path:
+def copy_warehouse(settings: Settings, source: str, target: str) -> None:
+    """Make another warehouse of the rows of one, as of one instant."""
+    url = server_url(settings)
+    if url is None:
+        folder = Home(settings.home).warehouses
+        sqlite_files.copy_file(folder / source, folder / target)
+    else:
+        migrate_warehouse(settings, target)
+        postgres.copy_schema(url, source, target, list(WAREHOUSE.tables))
+
+
+def current_or_first_warehouse(settings: Settings) -> str:
     """Return the warehouse readers use, pointing them to the first one in a new home."""
+    home = Home(settings.home)
     try:
-        return warehouse_path(home)
+        return warehouse_name(home)
     except HomeError:
-        point_warehouse(home, FIRST_WAREHOUSE)
-        return home.warehouses / FIRST_WAREHOUSE
+        name = next_warehouse(settings)
+        point_warehouse(home, name)
+        return name
 
 
 def expect_current(settings: Settings) -> None:
     """Raise HomeError without a home, SchemaError unless both schemas are this code's."""
-    home = Home(settings.home)
-    home.expect()
-    journal, warehouse = open_journal_database(settings), open_warehouse(warehouse_path(home))
+    expect_home(settings)
+    journal = open_journal_database(settings)
+    warehouse = open_warehouse(settings)
     try:
         _expect_head("journal", journal)
         _expect_head("warehouse", warehouse)
@@ -93,6 +115,8 @@ def _upgrade(name: str, engine: Engine) -> Migrated:
         _refuse_newer(name, before)
         if before != HEADS[name]:
             upgrade(name, connection)
+            if engine.dialect.name == "postgresql":
+                postgres.sort_text_by_bytes(connection)
         return Migrated(name, before, str(_revision(connection)))
 
 

@@ -20,6 +20,11 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(Path("data/var"), description="folder that holds all state")
+    database_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL database (`postgresql://…`) that holds journal and warehouse; "
+        "else they are SQLite files in the home",
+    )
     host: str = Field("127.0.0.1", description="address the API and the explorer listen on")
     port: int = Field(8360, ge=0, le=65535, description="port of API and explorer; 0 = any free")
     api_processes: int = Field(
@@ -71,6 +76,15 @@ class Settings(BaseSettings):
     admin_password: SecretStr | None = Field(
         None, description="password that `imo360 admin create` and `admin password` set"
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _expect_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must begin with postgresql://")
+        return value
 
     @field_validator("image_hosts", mode="before")
     @classmethod

@@ -19,19 +19,26 @@ UNUSABLE_DATABASES = (
 )  # fmt: skip
 """What SQLite calls a disk or a file it cannot work with now; its other errors are ours."""
 
+LOCKED_STATES = ("55P03", "40P01", "40001")
+"""PostgreSQL's codes for a lock held too long, a deadlock, a transaction that lost to another."""
+
+UNUSABLE_STATES = (*LOCKED_STATES, "08", "25006", "53", "57P", "58")
+"""PostgreSQL's codes, or their classes, for a server that is away or ending, read-only, or out of
+room: https://www.postgresql.org/docs/15/errcodes-appendix.html"""
+
 
 def storage_complaint(problem: BaseException) -> str | None:
     """Return one line about what cannot be used; None for any other problem."""
     if isinstance(problem, OSError) and problem.errno in UNUSABLE_FILES:
         return f"cannot use {problem.filename or 'the disk'}: {problem.strerror}"
-    if _database_error(problem).startswith(UNUSABLE_DATABASES):
-        return f"cannot use a database of the home: {_cause(problem)}"
+    if _database_error(problem).startswith(UNUSABLE_DATABASES) or _is_server_away(problem):
+        return f"cannot use a database of the home: {_one_line(_cause(problem))}"
     return None
 
 
 def is_locked(problem: BaseException) -> bool:
     """Whether somebody holds the database locked: a moment's patience may be enough."""
-    return _database_error(problem).startswith(LOCKED)
+    return _database_error(problem).startswith(LOCKED) or _state(problem).startswith(LOCKED_STATES)
 
 
 def _cause(problem: BaseException) -> object:
@@ -40,6 +47,25 @@ def _cause(problem: BaseException) -> object:
 
 def _database_error(problem: BaseException) -> str:
     return str(getattr(_cause(problem), "sqlite_errorname", ""))
+
+
+def _state(problem: BaseException) -> str:
+    return str(getattr(_cause(problem), "sqlstate", None) or "")
+
+
+def _is_server_away(problem: BaseException) -> bool:
+    """Whether PostgreSQL refuses for now; without a code when it could not be asked at all."""
+    cause = _cause(problem)
+    is_driver = type(cause).__module__.startswith("psycopg")
+    if not is_driver:
+        return False
+    state = _state(problem)
+    is_unasked = not state and type(cause).__name__ == "OperationalError"
+    return is_unasked or state.startswith(UNUSABLE_STATES)
+
+
+def _one_line(cause: object) -> str:
+    return " ".join(str(cause).split())
 
 
 class Complaints:

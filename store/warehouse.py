@@ -14,8 +14,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from store.database import open_warehouse, reading, warehouse_path, writing
+from store.database import open_warehouse, reading, writing
 from store.home import Home, try_lock
+from store.settings import Settings
 from store.tables.warehouse import core_lease, core_progress
 
 
@@ -50,18 +51,18 @@ def owner_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
 
 
-def take_lease(home: Home, now: datetime) -> tuple[Engine, Lease] | None:
+def take_lease(settings: Settings, now: datetime) -> tuple[Engine, Lease] | None:
     """Take the lease and open the current warehouse; None while a living worker holds the lease.
 
     On one machine the file lock decides (the kernel frees it at death); the generation fences
     off whoever held it before. The pointer is read under the lock: a replay that held it just
     now may have pointed to another warehouse.
     """
-    descriptor = try_lock(home.locks / "refresh.lock")
+    descriptor = try_lock(Home(settings.home).locks / "refresh.lock")
     if descriptor is None:
         return None
     try:
-        engine = open_warehouse(warehouse_path(home))
+        engine = open_warehouse(settings)
         return engine, claim(engine, owner_name(), descriptor, now)
     except BaseException:
         os.close(descriptor)

@@ -13,15 +13,12 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from store.database import driver_sql
+from store.database import begin_writing, driver_sql
 
 Row = tuple[Any, ...]
 
 SIZES = (64, 16, 4, 1)
 """Rows per statement: few sizes, so that all stay prepared, and below every limit of variables."""
-
-_BEGIN = {"sqlite": "BEGIN IMMEDIATE"}
-"""Takes the writer's lock at once, not at the first write."""
 
 _VERSION = {"sqlite": "PRAGMA data_version"}
 """Answers another number once another connection has committed."""
@@ -47,16 +44,20 @@ class Writer:
 
     def __init__(self, engine: Engine, *, waits: bool = False) -> None:
         self._engine = engine
+        self._dialect = engine.dialect.name
+        self._waits = waits
+        self._read_version = _VERSION.get(self._dialect)
+        self._version: Row | None = None
+        self._connect()
+
+    def _connect(self) -> None:
         # Autocommit: transactions are begun and ended here, SQLAlchemy must add none of its own.
-        self._held = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        self._held = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         self._driver = cast(Any, self._held.connection.driver_connection)
-        if engine.dialect.name == "sqlite" and not waits:
+        if self._dialect == "sqlite" and not self._waits:
             # Our own writers take turns by a file lock. For a stranger's lock SQLite would sleep
             # on whatever thread this is, an event loop's too: the journal waits on one of its own.
             self._driver.execute("PRAGMA busy_timeout = 0")
-        self._begin = _BEGIN[engine.dialect.name]
-        self._read_version = _VERSION.get(engine.dialect.name)
-        self._version: Row | None = None
 
     def compile(self, statement: sa.ClauseElement) -> str:
         """Return the statement's text for this driver, positions for its parameters."""
@@ -67,8 +68,14 @@ class Writer:
         return Sizes(lambda size: self.compile(build(size)))
 
     def begin(self) -> None:
-        """Open a transaction that writes. End it by `commit` or `rollback`."""
-        self._driver.execute(self._begin)
+        """Open a transaction that writes. End it by `commit` or `rollback`.
+
+        Connects again when the server ended the connection.
+        """
+        if getattr(self._driver, "closed", False):
+            self._held.invalidate()
+            self._connect()
+        begin_writing(self._driver, self._dialect, waits=self._waits)
 
     def commit(self) -> None:
         """Make the transaction durable. Rolls back and raises when that is not possible.
@@ -78,12 +85,13 @@ class Writer:
         try:
             self._driver.commit()
         except BaseException:
-            self._driver.rollback()
+            self.rollback()
             raise
 
     def rollback(self) -> None:
-        """Undo the transaction."""
-        self._driver.rollback()
+        """Undo the transaction; one that ended with its connection is undone already."""
+        if not getattr(self._driver, "closed", False):
+            self._driver.rollback()
 
     def is_alone(self) -> bool:
         """Whether nobody else committed since this was last asked; False when not known."""
@@ -121,7 +129,7 @@ class Writer:
     def update(self, sql: str, rows: Sequence[Row]) -> None:
         """Execute an updating statement once for each row of parameters."""
         if rows:
-            self._driver.executemany(sql, rows)
+            self._driver.cursor().executemany(sql, rows)
 
     def close(self) -> None:
         """Give the connection back."""

@@ -1,5 +1,10 @@
-"""Homes for tests: real SQLite files, real Parquet, in a temporary folder."""
+"""Homes for tests: real databases, real Parquet, in a temporary folder.
 
+On SQLite, or on PostgreSQL for tests marked `engines` and, with IMO360_TEST_ENGINE=postgresql, for
+every test that takes its home from here.
+"""
+
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,6 +18,7 @@ from store.journal import Journal, Sender, open_journal
 from store.keys import create_key
 from store.schema import migrate
 from store.settings import Settings
+from tests.postgres import PostgresServer
 
 NOW = datetime(2026, 6, 15, 9, 0, tzinfo=UTC)
 
@@ -37,6 +43,30 @@ class Ticking:
         return self.now
 
 
+ENGINE = os.environ.get("IMO360_TEST_ENGINE", "sqlite")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests marked `engines` on each of them."""
+    if "engine" in metafunc.fixturenames and metafunc.definition.get_closest_marker("engines"):
+        metafunc.parametrize("engine", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest) -> str:
+    """The name of the databases' engine: sqlite or postgresql."""
+    return str(getattr(request, "param", ENGINE))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A running server, shared by all tests of the process."""
+    server = PostgresServer()
+    server.start()
+    yield server
+    server.remove()
+
+
 @pytest.fixture(scope="session")
 def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated home without anything in it, to be copied."""
@@ -51,33 +81,61 @@ def packaged_home(empty_home: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
     Deriving and loading them takes a second or two.
     """
+    home = tmp_path_factory.mktemp("packaged") / "home"
+    shutil.copytree(empty_home, home)
+    _load_packaged(Settings(home=home, as_of_date=NOW.date()))
+    return home
+
+
+def _load_packaged(settings: Settings) -> None:
     # Here, because most tests need no maps.
     from flows.steps.reference import load_packaged
     from flows.steps.worker import start_worker
 
-    home = tmp_path_factory.mktemp("packaged") / "home"
-    shutil.copytree(empty_home, home)
-    settings, clock = Settings(home=home, as_of_date=NOW.date()), Ticking()
+    clock = Ticking()
     load_packaged(settings, clock())
     worker = start_worker(settings, "test", clock)
     assert worker is not None
     worker.drain()
     worker.close()
-    return home
+
+
+def _make_packaged(settings: Settings) -> None:
+    migrate(settings)
+    _load_packaged(settings.model_copy(update={"as_of_date": NOW.date()}))
 
 
 @pytest.fixture
-def packaged(packaged_home: Path, tmp_path: Path) -> Settings:
+def packaged(
+    engine: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
     """Settings of a home of the test's own with zones and rates."""
-    shutil.copytree(packaged_home, tmp_path / "home")
-    return Settings(home=tmp_path / "home", as_of_date=NOW.date())
+    home = tmp_path / "home"
+    if engine == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        monkeypatch.setenv("IMO360_DATABASE_URL", server.home("packaged", home, _make_packaged))
+    else:
+        shutil.copytree(request.getfixturevalue("packaged_home"), home)
+    return Settings(home=home, as_of_date=NOW.date())
 
 
 @pytest.fixture
-def settings(empty_home: Path, tmp_path: Path) -> Settings:
+def settings(
+    engine: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
     """Settings of a migrated home of the test's own."""
-    shutil.copytree(empty_home, tmp_path / "home")
-    return Settings(home=tmp_path / "home", as_of_date=NOW.date())
+    home = tmp_path / "home"
+    if engine == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        # In the environment, so that the test's other processes find it, too.
+        monkeypatch.setenv("IMO360_DATABASE_URL", server.home("empty", home, _make_empty))
+    else:
+        shutil.copytree(request.getfixturevalue("empty_home"), home)
+    return Settings(home=home, as_of_date=NOW.date())
+
+
+def _make_empty(settings: Settings) -> None:
+    migrate(settings)
 
 
 @pytest.fixture

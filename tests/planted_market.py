@@ -21,6 +21,7 @@ from shapely.geometry import Polygon
 
 from store.database import open_warehouse, point_warehouse
 from store.home import Home
+from store.settings import Settings
 from store.shapes.vocabulary import ALL, N_MIN
 from store.tables.warehouse import WAREHOUSE
 
@@ -58,7 +59,7 @@ def plant_home(root: Path, *, listings: int = 640) -> Home:
     """Make a home whose current warehouse holds the planted market."""
     home = Home(root)
     home.make()
-    engine = open_warehouse(home.warehouses / "planted.sqlite")
+    engine = open_warehouse(Settings(home=root), "planted.sqlite")
     WAREHOUSE.create_all(engine)
     plant(engine, listings=listings)
     engine.dispose()
@@ -70,7 +71,7 @@ def plant_empty_home(root: Path) -> Home:
     """Make a home with a warehouse and no publication."""
     home = Home(root)
     home.make()
-    engine = open_warehouse(home.warehouses / "planted.sqlite")
+    engine = open_warehouse(Settings(home=root), "planted.sqlite")
     WAREHOUSE.create_all(engine)
     engine.dispose()
     point_warehouse(home, "planted.sqlite")

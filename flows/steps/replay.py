@@ -4,13 +4,11 @@ Readers never notice. When events were loaded and published, and what failed the
 core_batches, market_runs, market_delays and market_check_failures are carried over.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import repeat
-from pathlib import Path
 
 import polars as pl
 from sqlalchemy.engine import Engine
@@ -25,18 +23,20 @@ from flows.steps.resident import Resident, read_resident
 from flows.steps.stored import Stored
 from store.crash_points import crash_at
 from store.database import (
-    copy_database,
+    next_warehouse,
     open_warehouse,
     point_warehouse,
     reading,
-    warehouse_path,
+    remove_warehouse,
+    warehouse_name,
+    warehouse_names,
     writing,
 )
 from store.frames import insert_missing, read_frame
 from store.home import Home
 from store.objects import ObjectStore, open_objects
 from store.raw_lake import RawLake
-from store.schema import migrate_warehouse
+from store.schema import copy_warehouse, migrate_warehouse
 from store.settings import Settings
 from store.tables.warehouse import core_batches, market_check_failures, market_delays, market_runs
 from store.warehouse import (
@@ -76,8 +76,8 @@ class Scope:
 class Rebuilt:
     """A warehouse that was rebuilt beside the one in use."""
 
-    path: Path
-    before: Path
+    name: str
+    before: str
 
 
 OnBatch = Callable[[int, int], None]
@@ -90,20 +90,19 @@ def replay(
     batch_sizes: Iterable[int] | None = None,
     on_batch: OnBatch = lambda _offset, _last: None,
     scope: Scope | None = None,
-) -> Path:
-    """Rebuild from the lake and let readers use it; return the new warehouse's path.
+) -> str:
+    """Rebuild from the lake and let readers use it; return the new warehouse's name.
 
     batch_sizes: how many events each cycle takes (default: the setting); the result does not
     depend on it. Raises ReplayBusyError while a worker runs, LakeDamagedError when a file is not
     what was sealed, ReplayStoppedError when a severe check fails; readers then keep what they had.
     """
-    home = Home(settings.home)
     with rebuilt(settings, clock, batch_sizes, on_batch, scope or Scope()) as made:
         crash_at("replay_loaded")
-        point_warehouse(home, made.path.name)
+        point_warehouse(Home(settings.home), made.name)
         crash_at("replay_swapped")
-        _sweep(home, made.before, made.path)
-        return made.path
+        _sweep(settings, {made.before, made.name})
+        return made.name
 
 
 @contextmanager
@@ -115,21 +114,20 @@ def rebuilt(
     scope: Scope,
 ) -> Iterator[Rebuilt]:
     """Rebuild beside the warehouse in use, which nobody changes meanwhile. Raises like `replay`."""
-    home = Home(settings.home)
-    taken = take_lease(home, clock())
+    taken = take_lease(settings, clock())
     if taken is None:
         raise ReplayBusyError("a worker is running: stop `imo360 up` or `imo360 work` first")
     old, lease = taken
     try:
-        warehouse = warehouse_path(home)
-        path = home.warehouses / _next_name(warehouse.name)
-        remove_warehouse(path)
+        before = warehouse_name(Home(settings.home))
+        name = next_warehouse(settings, before)
+        remove_warehouse(settings, name)  # what a killed replay left
         sizes = batch_sizes or repeat(settings.batch_events)
         if scope.is_everything:
-            migrate_warehouse(path)
+            migrate_warehouse(settings, name)
         else:
-            copy_database(warehouse, path)
-        engine = open_warehouse(path)
+            copy_warehouse(settings, before, name)
+        engine = open_warehouse(settings, name)
         crash_at("replay_begun")
         try:
             beside = claim(engine, lease.owner, lease.descriptor, clock())
@@ -140,10 +138,10 @@ def rebuilt(
                 load_some(settings, engine, beside, clock, sizes, on_batch, scope)
         except Exception:
             engine.dispose()
-            remove_warehouse(path)
+            remove_warehouse(settings, name)
             raise
         engine.dispose()
-        yield Rebuilt(path, warehouse)
+        yield Rebuilt(name, before)
     finally:
         lease.release()
         old.dispose()
@@ -276,13 +274,13 @@ def what_if(
     Raises like `replay`.
     """
     with rebuilt(settings, clock, None, on_batch, scope or Scope()) as made:
-        old, new = open_warehouse(made.before), open_warehouse(made.path)
+        old, new = (open_warehouse(settings, name) for name in (made.before, made.name))
         try:
             return differences(old, new)
         finally:
             old.dispose()
             new.dispose()
-            remove_warehouse(made.path)
+            remove_warehouse(settings, made.name)
 
 
 def _carry_history(old: Engine, new: Engine) -> None:
@@ -297,19 +295,8 @@ def _carry_history(old: Engine, new: Engine) -> None:
         set_progress(connection, Progress(publication=publication))
 
 
-def _next_name(name: str) -> str:
-    (number,) = re.findall(r"\d+", name)
-    return f"warehouse-{int(number) + 1:06d}.sqlite"
-
-
-def _sweep(home: Home, old: Path, new: Path) -> None:
+def _sweep(settings: Settings, kept: set[str]) -> None:
     """Remove the warehouses of earlier replays; the one just left may still be read."""
-    for path in home.warehouses.glob("warehouse-*.sqlite"):
-        if path not in (old, new):
-            remove_warehouse(path)
-
-
-def remove_warehouse(path: Path) -> None:
-    """Remove what a killed replay left beside the current warehouse."""
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    for name in warehouse_names(settings):
+        if name not in kept:
+            remove_warehouse(settings, name)

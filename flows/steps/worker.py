@@ -150,12 +150,11 @@ class Worker:
 
 def start_worker(settings: Settings, run_id: str, clock: Clock = utc_now) -> Worker | None:
     """Take the lease and read what is stored; None while another worker holds the lease."""
-    home = Home(settings.home)
-    taken = take_lease(home, clock())
+    taken = take_lease(settings, clock())
     if taken is None:
         return None
     engine, lease = taken
-    objects = open_objects(home.objects)
+    objects = open_objects(Home(settings.home).objects)
     return Worker(
         settings, engine, RawLake(settings), objects, lease, read_resident(engine, objects),
         run_id, clock,

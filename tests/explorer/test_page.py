@@ -11,10 +11,10 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from explorer.app import create_explorer
-from store.database import warehouse_path
 from store.settings import Settings
 from tests.explorer.browser import Seen, opened_browser, opened_page
 from tests.explorer.served import served
+from tests.homes import warehouse_file
 from tests.planted_market import plant_empty_home, plant_home
 
 pytestmark = pytest.mark.slow
@@ -198,7 +198,7 @@ def test_page_fits_its_screen(
 
 def test_market_outside_all_zones_still_lists_its_homes(browser: Browser, tmp_path: Path) -> None:
     home = plant_home(tmp_path / "home", listings=60)
-    with sqlite3.connect(warehouse_path(home)) as writer:
+    with sqlite3.connect(warehouse_file(home.root)) as writer:
         writer.execute("DELETE FROM market_zones")
     writer.close()
     explorer = create_explorer(Settings(home=home.root))

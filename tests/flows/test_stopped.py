@@ -7,7 +7,7 @@ import flows.steps.worker
 from flows.steps.check import Check
 from flows.steps.refresh import refresh
 from flows.steps.replay import ReplayStoppedError, replay
-from store.database import open_warehouse_reader, warehouse_path
+from store.database import open_warehouse_reader, warehouse_name, warehouse_names
 from store.home import Home
 from store.journal import Journal, Sender
 from store.settings import Settings
@@ -49,11 +49,11 @@ def test_a_replay_that_fails_a_check_leaves_readers_what_they_had(
 ) -> None:  # fmt: skip
     journal.submit(sender, [post("a")])
     refresh(settings, "test", clock=clock)
-    before = warehouse_path(Home(settings.home))
+    before = warehouse_name(Home(settings.home))
     monkeypatch.setattr(flows.steps.replay, "check", lambda _rows: FAILING)
     with pytest.raises(ReplayStoppedError, match="prices_are_sane"):
         replay(settings, clock)
-    assert warehouse_path(Home(settings.home)) == before
+    assert warehouse_name(Home(settings.home)) == before
 
 
 @pytest.mark.slow
@@ -63,9 +63,9 @@ def test_replays_keep_the_present_warehouse_and_the_one_before(
     journal.submit(sender, [post("a")])
     for _ in range(3):
         replay(settings, clock)
-    kept = sorted(path.name for path in Home(settings.home).warehouses.glob("*.sqlite"))
+    kept = warehouse_names(settings)
     assert kept == ["warehouse-000003.sqlite", "warehouse-000004.sqlite"]
-    assert warehouse_path(Home(settings.home)).name == kept[-1]
+    assert warehouse_name(Home(settings.home)) == kept[-1]
 
 
 def test_a_refresh_of_an_empty_home_ends(settings: Settings, clock: Ticking) -> None:

@@ -65,7 +65,7 @@ def test_a_worker_opens_the_warehouse_a_replay_pointed_to_before_it_let_go(
     home = Home(settings.home)
 
     def lock_after_a_replay(path: Path) -> int | None:
-        migrate_warehouse(home.warehouses / "warehouse-000002.sqlite")
+        migrate_warehouse(settings, "warehouse-000002.sqlite")
         point_warehouse(home, "warehouse-000002.sqlite")
         return try_lock(path)
 

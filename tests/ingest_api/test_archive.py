@@ -13,7 +13,7 @@ import ingest_api.archive
 from ingest_api.archive import Archive, Wanted
 from ingest_api.projection import place_of
 from ingest_api.sandbox_report import SLOW_IMAGE
-from store.database import open_journal_database, open_warehouse, warehouse_path, writing
+from store.database import open_journal_database, open_warehouse, writing
 from store.home import Home
 from store.journal import Accepted, Journal, Sender
 from store.settings import Settings
@@ -120,7 +120,7 @@ def test_a_listing_older_than_the_registers_memory_is_read_by_what_is_loaded(
     assert row is not None
     with pytest.raises(LookupError, match="revision 1"):
         archive.describe(sender, row, NOW)
-    with writing(open_warehouse(warehouse_path(Home(settings.home)))) as connection:
+    with writing(open_warehouse(settings)) as connection:
         values = version(sent, sent.event_offset) | {"event_id": sent.event_id}
         connection.execute(sa.insert(core_listing_versions).values(values))
     assert archive.describe(sender, row, NOW).event_id == sent.event_id

@@ -13,7 +13,7 @@ from flows.steps.check import Check
 from flows.steps.reference import load_packaged, load_rates
 from flows.steps.replay import ReplayStoppedError, Scope, replay, what_if
 from flows.steps.worker import start_worker
-from store.database import open_journal_database, open_warehouse_reader, warehouse_path, writing
+from store.database import open_journal_database, open_warehouse_reader, warehouse_name, writing
 from store.digests import published_digests
 from store.home import Home
 from store.journal import Sender, open_journal
@@ -22,6 +22,7 @@ from store.schema import migrate
 from store.settings import Settings
 from store.warehouse import progress_of
 from tests.conftest import NOW, Ticking
+from tests.homes import warehouse_file
 from tests.journeys.market import posts_of, send, synthetic
 from tests.journeys.test_replay_digests import core_frames, with_deletions
 
@@ -64,7 +65,7 @@ def filled(filled_home: Path, tmp_path: Path) -> Settings:
 
 def damage(settings: Settings, where: str) -> None:
     """Change, double and lose rows of the listings meant, as a bug in a rule would."""
-    with sqlite3.connect(warehouse_path(Home(settings.home))) as connection:
+    with sqlite3.connect(warehouse_file(settings.home)) as connection:
         ids = f"(SELECT id FROM core_listings WHERE {where})"
         connection.executescript(
             f"""
@@ -151,10 +152,10 @@ def test_before_anything_is_loaded_there_is_nothing_to_replay(settings: Settings
 def test_a_rebuild_that_a_check_stops_leaves_nothing_beside(
     filled: Settings, scope: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = warehouse_path(Home(filled.home))
+    before = warehouse_name(Home(filled.home))
     failing = [Check("score_is_in_range", True, 1, "market_scores")]
     monkeypatch.setattr(flows.steps.replay, "check", lambda _rows: failing)
     with pytest.raises(ReplayStoppedError, match="score_is_in_range"):
         replay(filled, Ticking(), scope=scope)
-    assert warehouse_path(Home(filled.home)) == before
+    assert warehouse_name(Home(filled.home)) == before
     assert list(before.parent.glob("*.sqlite")) == [before]

@@ -5,9 +5,8 @@ import threading
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from store.database import warehouse_path
-from store.home import Home
 from store.settings import Settings
+from tests.homes import warehouse_file
 from tests.watching import await_true
 
 MARKET = (
@@ -44,7 +43,7 @@ class Watcher:
     def _poll(self) -> None:
         newest = 0
         while not self._stop.wait(0.02):
-            path = warehouse_path(Home(self.settings.home))
+            path = warehouse_file(self.settings.home)
             with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as reader:
                 reader.execute("BEGIN")  # one snapshot, as every page is read
                 seen = self._look(reader)
@@ -94,6 +93,6 @@ def await_worker(settings: Settings, before: int) -> None:
 
 def generation(settings: Settings) -> int:
     """Return the generation of the newest lease: it grows when a worker is ready."""
-    path = warehouse_path(Home(settings.home))
+    path = warehouse_file(settings.home)
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as reader:
         return int(reader.execute("SELECT max(generation) FROM core_lease").fetchone()[0] or 0)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from store.change_reader import ChangeReader, open_zone
-from store.database import open_journal_database, open_warehouse, warehouse_path, writing
+from store.database import open_journal_database, open_warehouse, writing
 from store.home import Home
 from store.journal import Journal, Sender
 from store.settings import Settings
@@ -50,7 +50,7 @@ Levels = tuple[str | None, str | None, str | None]
 
 def fill_warehouse(settings: Settings, places: dict[int, Levels], watermark: int) -> None:
     """Put listings in zones: neighbourhood, sector and city of each."""
-    with writing(open_warehouse(warehouse_path(Home(settings.home)))) as connection:
+    with writing(open_warehouse(settings)) as connection:
         connection.execute(sa.delete(core_progress))
         connection.execute(
             sa.insert(core_progress).values(

@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 import hypothesis.strategies as st
 from hypothesis import given
 
-from store.database import open_warehouse, reading, warehouse_path, writing
+from store.database import open_warehouse, reading, writing
 from store.delays import KEPT, add_delays, counts_of, delays_of, forget_delays, merged, read_delays
-from store.home import Home
 from store.settings import Settings
 
 NOON = datetime(2026, 6, 15, 12, 0, 30, tzinfo=UTC)
@@ -42,7 +41,7 @@ def test_a_clock_that_was_set_back_makes_no_delay_negative() -> None:
 
 
 def test_a_window_has_the_percentiles_of_all_its_events(settings: Settings) -> None:
-    engine = open_warehouse(warehouse_path(Home(settings.home)))
+    engine = open_warehouse(settings)
     with writing(engine) as connection:
         add_delays(connection, NOON, {"visible": counts_of([10, 20]), "taken": counts_of([])})
         add_delays(connection, NOON + timedelta(seconds=10), {"visible": counts_of([30])})

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from flows.steps.exports import export_publication
 from flows.steps.worker import start_worker
-from store.database import open_journal_database, warehouse_path, writing
+from store.database import open_journal_database, writing
 from store.doctor import BAD, OK, WARNING, Finding, examine, mend, rebuild_catalogue
 from store.home import Home, HomeError
 from store.journal import Journal, Sender, open_journal
@@ -18,6 +18,7 @@ from store.raw_lake import EVENTS, RawLake
 from store.settings import Settings
 from store.tables.journal import ingest_batches, ingest_counters, ingest_lake_files
 from tests.conftest import Ticking
+from tests.homes import warehouse_file
 from tests.journeys.market import posts_of, send, synthetic
 from tests.listings import post
 
@@ -122,7 +123,7 @@ def test_an_acknowledged_event_that_is_nowhere_is_told(filled: Settings, clock: 
 
 
 def test_a_watermark_beyond_the_journal_is_told(filled: Settings, clock: Clock) -> None:
-    with sqlite3.connect(warehouse_path(Home(filled.home))) as connection:
+    with sqlite3.connect(warehouse_file(filled.home)) as connection:
         connection.execute("UPDATE core_progress SET watermark = 12")
     (finding,) = found(filled, clock())
     assert finding.look == "watermark"

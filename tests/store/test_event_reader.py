@@ -9,9 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 import store.raw_lake
-from store.database import open_journal_database, open_warehouse, reading, warehouse_path, writing
+from store.database import open_journal_database, open_warehouse, reading, writing
 from store.event_reader import EventReader, Revision
-from store.home import Home
 from store.journal import Accepted, Journal, Sender, append_event
 from store.raw_lake import LakeDamagedError, RawLake
 from store.settings import Settings
@@ -107,7 +106,7 @@ def test_the_warehouse_is_asked_first_and_believed_only_for_the_same_event(
     settings: Settings, journal: Journal, sender: Sender, reader: EventReader
 ) -> None:
     sent = send(journal, sender, "a", "b")
-    engine = open_warehouse(warehouse_path(Home(settings.home)))
+    engine = open_warehouse(settings)
     with writing(engine) as connection:
         for accepted, offset in ((sent[0], sent[0].event_offset), (sent[1], 77)):
             connection.execute(sa.insert(core_listing_versions).values(version(accepted, offset)))

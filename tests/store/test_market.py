@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from store import market
-from store.database import open_warehouse_reader, reading, warehouse_path
+from store.database import open_warehouse_reader, reading
 from store.home import Home
 from store.market import ListingOrder, Segment
 from store.market_frames import UnknownTableError, frame
 from store.settings import Settings
 from store.tables.warehouse import PUBLISHED, WAREHOUSE, market_listings, market_zones
+from tests.homes import warehouse_file
 from tests.planted_market import AS_OF, plant_home
 
 SALE = Segment("SALE")
@@ -108,7 +109,7 @@ def test_segment_counts_agree_with_the_listings(conn: Connection) -> None:
 
 def test_market_outside_all_zones_is_counted_from_its_listings(tmp_path: Path) -> None:
     home = plant_home(tmp_path / "home", listings=60)
-    with sqlite3.connect(warehouse_path(home)) as writer:
+    with sqlite3.connect(warehouse_file(home.root)) as writer:
         writer.execute("DELETE FROM market_zones")
     writer.close()
     with reading(open_warehouse_reader(Settings(home=home.root))) as conn:
@@ -229,6 +230,6 @@ def test_unknown_table_is_named(engine: Engine) -> None:
 
 
 def _publish_one_more(home: Home) -> None:
-    with sqlite3.connect(warehouse_path(home)) as writer:
+    with sqlite3.connect(warehouse_file(home.root)) as writer:
         writer.execute("UPDATE market_runs SET publication = 8")
     writer.close()

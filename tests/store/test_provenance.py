@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from flows.steps.normalise import DOCUMENT, normalise
-from store.database import open_warehouse, reading, warehouse_path, writing
+from store.database import open_warehouse, reading, writing
 from store.frames import insert_missing
-from store.home import Home
 from store.provenance import COLUMNS, Source, field_sources
 from store.settings import Settings
 from store.shapes.wire import FIELDS
@@ -20,7 +19,7 @@ AGENT = {"name": "Ana", "phone": "0721000001", "email": "ana@example.com"}
 def sources(settings: Settings, *events: dict[str, Any]) -> dict[str, Source]:
     """Store what these events of listing 1 become, and ask for its fields' sources."""
     normalised = normalise(frame(*events), RATES)
-    engine = open_warehouse(warehouse_path(Home(settings.home)))
+    engine = open_warehouse(settings)
     with writing(engine) as connection:
         insert_missing(connection, core_listing_versions, normalised.versions.drop("unit_id"))
         insert_missing(connection, core_refusals, normalised.refusals)

@@ -12,8 +12,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Engine
 
-from store.database import open_journal_database, open_warehouse, warehouse_path, writing
-from store.home import Home, HomeError
+from store.database import open_journal_database, open_warehouse, writing
+from store.home import HomeError
 from store.migrations.run import config_of
 from store.schema import HEADS, SchemaError, expect_current, migrate
 from store.settings import Settings
@@ -22,7 +22,7 @@ from store.tables.warehouse import WAREHOUSE
 
 OPENERS = {
     "journal": (open_journal_database, JOURNAL),
-    "warehouse": (lambda settings: open_warehouse(warehouse_path(Home(settings.home))), WAREHOUSE),
+    "warehouse": (lambda settings: open_warehouse(settings), WAREHOUSE),
 }
 
 
@@ -74,7 +74,7 @@ def test_a_newer_schema_is_left_alone(
 
 
 def test_an_old_schema_asks_for_the_migration(settings: Settings) -> None:
-    with writing(open_warehouse(warehouse_path(Home(settings.home)))) as connection:
+    with writing(open_warehouse(settings)) as connection:
         connection.exec_driver_sql("DELETE FROM alembic_version")
     with pytest.raises(SchemaError, match="run `imo360 migrate`"):
         expect_current(settings)

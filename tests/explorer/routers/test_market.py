@@ -7,8 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from store.database import warehouse_path
-from store.home import Home
+from tests.homes import warehouse_file
 from tests.planted_market import HOSTILE_TITLE
 
 API = "/api/market"
@@ -25,7 +24,7 @@ def get(client: httpx.Client, path: str) -> Any:
 
 
 def stored(home: Path, statement: str) -> list[dict[str, Any]]:
-    with sqlite3.connect(warehouse_path(Home(home))) as connection:
+    with sqlite3.connect(warehouse_file(home)) as connection:
         connection.row_factory = sqlite3.Row
         rows = [dict(row) for row in connection.execute(statement)]
     connection.close()

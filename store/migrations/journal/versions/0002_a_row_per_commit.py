@@ -118,11 +118,25 @@ def upgrade() -> None:
     # ### end Alembic commands ###
     _repack_register()
     _repack_refusals()
+    if op.get_bind().dialect.name == "postgresql":
+        _refuse_on_server()
+        return
     for moment in ("UPDATE", "DELETE"):
         op.execute(
             f"CREATE TRIGGER ingest_audit_entries_refuse_{moment.lower()} BEFORE {moment} "
             "ON ingest_audit_entries BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END"
         )
+
+
+def _refuse_on_server() -> None:
+    op.execute(
+        "CREATE FUNCTION ingest_audit_entries_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the audit is append-only'; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER ingest_audit_entries_refuse BEFORE UPDATE OR DELETE "
+        "ON ingest_audit_entries FOR EACH ROW EXECUTE FUNCTION ingest_audit_entries_refuse()"
+    )
 
 
 _OLD_SAMPLE = (
