@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from store import server_backup
 from store.crash_points import crash_at
 from store.database import expect_home, warehouse_name
 from store.home import Home, HomeError, locked, make_durably, sync_folder, write_durably
@@ -85,7 +86,7 @@ def back_up(
     _begin(folder)
     with locked(home.locks / "seal.lock"):
         # The warehouse first: restored, it may be behind the journal, and never before it.
-        databases = [*_market(home, folder, with_market), _journal(home, folder)]
+        databases = [*_market(settings, folder, with_market), *_journal(settings, folder)]
         named = list(_files(home))
         entries, copied = [], 0
         for done, path in enumerate(named, start=1):
@@ -96,7 +97,7 @@ def back_up(
     entries += [_entry(folder, folder / name) for name in databases]
     _remove_others(folder, {entry["path"] for entry in entries})
     crash_at("backup_copied")
-    last, publication = _last_offset(folder), _publication(folder, databases)
+    last, publication = _reached(folder, databases)
     manifest = {
         "format": FORMAT, "made_at": now.isoformat(), "last_offset": last,
         "publication": publication, "files": entries,
@@ -114,20 +115,41 @@ def restore(settings: Settings, folder: Path, on_file: OnFile = lambda _done, _a
     HomeError when there is one already, BackupError naming the file that is missing or damaged.
     """
     home, manifest = Home(settings.home), read_manifest(folder)
-    if home.journal.exists():
-        raise HomeError(f"there is a home at {home.root}: restore into another with --home")
+    _expect_room(settings, manifest)
     home.make()
+    is_server = settings.database_url is not None
     entries = sorted(manifest["files"], key=lambda entry: entry["path"] == home.journal.name)
     for done, entry in enumerate(entries, start=1):
         if entry["path"] == home.journal.name:
             crash_at("restore_copied")
-        _restore_file(folder, entry, home.root)
+        if is_server and entry["path"].startswith(f"{server_backup.FOLDER}/"):
+            _expect_whole(folder, entry)
+        else:
+            _restore_file(folder, entry, home.root)
         on_file(done, len(entries))
+    if is_server:
+        crash_at("restore_copied")
+        server_backup.load(settings, folder)
     size = sum(entry["bytes"] for entry in entries)
     count = len(entries)
     return Backup(
         folder, count, size, count, manifest["last_offset"], manifest["publication"]
     )  # fmt: skip
+
+
+def _expect_room(settings: Settings, manifest: dict[str, Any]) -> None:
+    """Raise unless the backup can become a home there."""
+    home = Home(settings.home)
+    if home.journal.exists() or server_backup.is_taken(settings):
+        raise HomeError(
+            f"there is a home at {home.root}: restore into another with --home"
+            + (" and IMO360_DATABASE_URL" if settings.database_url is not None else "")
+        )
+    is_of_server = any(e["path"].startswith(f"{server_backup.FOLDER}/") for e in manifest["files"])
+    if is_of_server and settings.database_url is None:
+        raise BackupError("the backup is of a home on PostgreSQL: set IMO360_DATABASE_URL")
+    if not is_of_server and settings.database_url is not None:
+        raise BackupError("the backup is of a home on SQLite: unset IMO360_DATABASE_URL")
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -156,14 +178,20 @@ def _begin(folder: Path) -> None:
     sync_folder(folder)
 
 
-def _journal(home: Home, folder: Path) -> str:
-    copy_file(home.journal, folder / home.journal.name)
-    return home.journal.name
+def _journal(settings: Settings, folder: Path) -> list[str]:
+    if settings.database_url is not None:
+        return server_backup.dump(settings, folder, "journal")
+    journal = Home(settings.home).journal
+    copy_file(journal, folder / journal.name)
+    return [journal.name]
 
 
-def _market(home: Home, folder: Path, with_market: bool) -> list[str]:
+def _market(settings: Settings, folder: Path, with_market: bool) -> list[str]:
     if not with_market:
         return []
+    if settings.database_url is not None:
+        return server_backup.dump(settings, folder, "warehouse")
+    home = Home(settings.home)
     path, pointer = home.warehouses / warehouse_name(home), folder / "warehouse" / "CURRENT"
     make_durably(pointer.parent)
     copy_file(path, pointer.parent / path.name)
@@ -208,6 +236,18 @@ def _remove_others(folder: Path, named: set[str]) -> None:
             path.unlink()
 
 
+def _expect_whole(folder: Path, entry: dict[str, Any]) -> None:
+    """Raise BackupError unless the file is there with its checksum."""
+    source = folder / entry["path"]
+    try:
+        with source.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise BackupError(f"{source} is missing: this backup is not whole") from None
+    if sha256 != entry["sha256"]:
+        raise BackupError(f"{source} is damaged: its checksum is not that of {MANIFEST}")
+
+
 def _restore_file(folder: Path, entry: dict[str, Any], root: Path) -> None:
     source, target = folder / entry["path"], root / entry["path"]
     if not target.resolve().is_relative_to(root.resolve()):
@@ -232,17 +272,17 @@ def _restore_file(folder: Path, entry: dict[str, Any], root: Path) -> None:
     sync_folder(target.parent)
 
 
-def _last_offset(folder: Path) -> int:
-    return int(_one(folder / "journal.sqlite",
-                    "SELECT value FROM ingest_counters WHERE name = 'event_offset'"))  # fmt: skip
-
-
-def _publication(folder: Path, databases: list[str]) -> int | None:
+def _reached(folder: Path, databases: list[str]) -> tuple[int, int | None]:
+    """Return the last offset of a backup's journal, and the publication of its warehouse."""
+    if any(name.startswith(f"{server_backup.FOLDER}/") for name in databases):
+        return server_backup.reached(folder)
+    offset = "SELECT value FROM ingest_counters WHERE name = 'event_offset'"
+    last = int(_one(folder / "journal.sqlite", offset))
     found = [name for name in databases if name.endswith(".sqlite") and "/" in name]
     if not found:
-        return None
+        return last, None
     statement = "SELECT publication FROM core_progress WHERE name = 'load'"
-    return int(_one(folder / found[0], statement) or 0)
+    return last, int(_one(folder / found[0], statement) or 0)
 
 
 def _one(path: Path, statement: str) -> Any:

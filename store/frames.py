@@ -220,9 +220,7 @@ def _merge_sql(dialect: sa.Dialect, merge: _Merge) -> str:
 @cache
 def _merge_beside_sql(dialect: sa.Dialect, merge: _Merge, beside: str) -> str:
     names = merge.table.columns.keys()
-    rows: Any = sa.select(*(sa.column(name) for name in names)).select_from(
-        sa.table(beside)
-    )
+    rows: Any = sa.select(*(sa.column(name) for name in names)).select_from(sa.table(beside))
     insert = postgresql.insert(merge.table).from_select(names, rows)
     return str(merge.of(insert).compile(dialect=dialect))
 

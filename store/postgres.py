@@ -174,3 +174,11 @@ def sort_text_by_bytes(connection: Connection) -> None:
         changes.setdefault(table, []).append(f'ALTER COLUMN "{name}" TYPE text COLLATE "C"')
     for table, parts in changes.items():
         connection.exec_driver_sql(f"ALTER TABLE {table} {', '.join(parts)}")
+
+
+def tell_tables(connection: Connection, metadata: sa.MetaData) -> None:
+    """Write what tables and columns hold beside them, for who looks with another client."""
+    for table in metadata.tables.values():
+        connection.execute(sa.schema.SetTableComment(table))
+        for column in table.columns:
+            connection.execute(sa.schema.SetColumnComment(column))

@@ -24,7 +24,9 @@ from store.database import (
 from store.home import Home, HomeError, locked
 from store.settings import Settings
 from store.tables.journal import COUNTERS, ingest_counters
-from store.tables.warehouse import WAREHOUSE
+from store.tables.metadata import JOURNAL, WAREHOUSE
+
+METADATA = {"journal": JOURNAL, "warehouse": WAREHOUSE}
 
 HEADS = {"journal": "0003", "warehouse": "0003"}
 """The newest migration of each database; known here so that most commands need no Alembic, which
@@ -108,19 +110,26 @@ def expect_current(settings: Settings) -> None:
 
 
 def _upgrade(name: str, engine: Engine) -> Migrated:
-    from store.migrations.run import upgrade
-
     with writing(engine) as connection:
-        before = _revision(connection)
+        before = revision_of(connection)
         _refuse_newer(name, before)
         if before != HEADS[name]:
-            upgrade(name, connection)
-            if engine.dialect.name == "postgresql":
-                postgres.sort_text_by_bytes(connection)
-        return Migrated(name, before, str(_revision(connection)))
+            migrate_to(name, connection)
+        return Migrated(name, before, str(revision_of(connection)))
 
 
-def _revision(connection: Connection) -> str | None:
+def migrate_to(name: str, connection: Connection, revision: str = "head") -> None:
+    """Bring a database to a migration inside the caller's transaction."""
+    from store.migrations.run import upgrade
+
+    upgrade(name, connection, revision)
+    if connection.dialect.name == "postgresql":
+        postgres.sort_text_by_bytes(connection)
+        if revision == "head":
+            postgres.tell_tables(connection, METADATA[name])
+
+
+def revision_of(connection: Connection) -> str | None:
     """Return the migration a database is at; None when it has seen none."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
@@ -130,7 +139,7 @@ def _revision(connection: Connection) -> str | None:
 
 def _expect_head(name: str, engine: Engine) -> None:
     with engine.connect() as connection:
-        found = _revision(connection)
+        found = revision_of(connection)
     _refuse_newer(name, found)
     if found != HEADS[name]:
         raise SchemaError(

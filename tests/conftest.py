@@ -55,7 +55,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def engine(request: pytest.FixtureRequest) -> str:
     """The name of the databases' engine: sqlite or postgresql."""
-    return str(getattr(request, "param", ENGINE))
+    name = str(getattr(request, "param", ENGINE))
+    if name == "postgresql" and request.node.get_closest_marker("sqlite_only"):
+        pytest.skip("about SQLite's own files")
+    return name
 
 
 @pytest.fixture(scope="session")
@@ -132,6 +135,15 @@ def settings(
     else:
         shutil.copytree(request.getfixturevalue("empty_home"), home)
     return Settings(home=home, as_of_date=NOW.date())
+
+
+@pytest.fixture
+def elsewhere(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
+    """Settings of another home, which is not there yet."""
+    if engine == "postgresql":
+        url = request.getfixturevalue("postgres").new_database()
+        return Settings(home=tmp_path / "other", database_url=url)
+    return Settings(home=tmp_path / "other")
 
 
 def _make_empty(settings: Settings) -> None:

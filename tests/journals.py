@@ -6,6 +6,7 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -13,6 +14,8 @@ from store.home import Home
 from store.settings import Settings
 from store.tables.journal import ingest_snapshot_items, ingest_snapshots
 from tests.conftest import NOW
+
+DRIVER_ERRORS = (sqlite3.Error, psycopg.Error)
 
 
 def listings_without_log(settings: Settings, folder: Path) -> int:

@@ -90,10 +90,19 @@ class PostgresServer:
         if kind not in self._templates:
             folder = self.folder.with_name(f"{self.folder.name}-{kind}") / "home"
             make(Settings(home=folder, database_url=self.make_database(f"kind_{kind}")))
+            self._disconnect(f"kind_{kind}")
             self._templates[kind] = folder
         shutil.copytree(self._templates[kind], home)
         self._copies += 1
         return self.make_database(f"home_{self._copies}", f"kind_{kind}")
+
+    def _disconnect(self, database: str) -> None:
+        """End every connection to a database: one that is in use cannot be copied."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+                (database,),
+            )
 
     def _run(self, name: str, *arguments: str) -> None:
         subprocess.run(

@@ -15,8 +15,8 @@ def config_of(name: str) -> Config:
     return config
 
 
-def upgrade(name: str, connection: Connection) -> None:
-    """Bring a database to the newest migration, inside the caller's transaction."""
+def upgrade(name: str, connection: Connection, revision: str) -> None:
+    """Bring a database to a migration ("head": the newest), inside the caller's transaction."""
     config = config_of(name)
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)

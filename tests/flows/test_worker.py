@@ -59,6 +59,7 @@ class Looks:
         return opened
 
 
+@pytest.mark.sqlite_only
 def test_a_worker_opens_the_warehouse_a_replay_pointed_to_before_it_let_go(
     settings: Settings, clock: Ticking, monkeypatch: pytest.MonkeyPatch
 ) -> None:

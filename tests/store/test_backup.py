@@ -39,11 +39,11 @@ def rows(settings: Settings, table: sa.Table) -> list[sa.Row[tuple[object, ...]]
 
 
 def test_a_restored_home_is_the_home_that_was_backed_up(
-    filled: Settings, tmp_path: Path, clock: Clock
+    filled: Settings, elsewhere: Settings, tmp_path: Path, clock: Clock
 ) -> None:
     made = back_up(filled, tmp_path / "backup", clock())
     assert made.last_offset == 6
-    other = Settings(home=tmp_path / "other")
+    other = elsewhere
     assert restore(other, tmp_path / "backup").last_offset == 6
     expect_current(other)
     for table in (ingest_keys, ingest_listings):
@@ -63,7 +63,12 @@ def test_folders_may_have_any_name(empty_home: Path, tmp_path: Path, clock: Cloc
 
 
 def test_a_backup_runs_beside_posts_and_is_of_one_instant(
-    filled: Settings, journal: Journal, sender: Sender, tmp_path: Path, clock: Clock
+    filled: Settings,
+    journal: Journal,
+    sender: Sender,
+    elsewhere: Settings,
+    tmp_path: Path,
+    clock: Clock,
 ) -> None:
     posted = []
 
@@ -72,8 +77,8 @@ def test_a_backup_runs_beside_posts_and_is_of_one_instant(
 
     made = back_up(filled, tmp_path / "backup", clock(), on_file=on_file)
     assert posted
-    restore(Settings(home=tmp_path / "other"), tmp_path / "backup")
-    lake = RawLake(Settings(home=tmp_path / "other"))
+    restore(elsewhere, tmp_path / "backup")
+    lake = RawLake(elsewhere)
     assert lake.seal(clock()) == made.last_offset == 6
 
 
@@ -92,23 +97,31 @@ def test_a_second_backup_copies_what_is_new_and_drops_what_went(
 
 
 def test_without_its_manifest_a_folder_is_no_backup(
-    filled: Settings, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    filled: Settings,
+    elsewhere: Settings,
+    tmp_path: Path,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folder = tmp_path / "backup"
     Crashes(monkeypatch).arm("backup_copied")
     with pytest.raises(CrashError):
         back_up(filled, folder, clock())
     with pytest.raises(BackupError, match=MANIFEST):
-        restore(Settings(home=tmp_path / "other"), folder)
+        restore(elsewhere, folder)
     back_up(filled, folder, clock())
-    restore(Settings(home=tmp_path / "other"), folder)
+    restore(elsewhere, folder)
 
 
 def test_a_restore_that_was_broken_off_leaves_no_home_and_can_be_repeated(
-    filled: Settings, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    filled: Settings,
+    elsewhere: Settings,
+    tmp_path: Path,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     back_up(filled, tmp_path / "backup", clock())
-    other = Settings(home=tmp_path / "other")
+    other = elsewhere
     Crashes(monkeypatch).arm("restore_copied")
     with pytest.raises(CrashError):
         restore(other, tmp_path / "backup")
@@ -119,9 +132,9 @@ def test_a_restore_that_was_broken_off_leaves_no_home_and_can_be_repeated(
 
 
 def test_a_damaged_file_is_named_and_not_restored(
-    filled: Settings, tmp_path: Path, clock: Clock
+    filled: Settings, elsewhere: Settings, tmp_path: Path, clock: Clock
 ) -> None:
-    folder, other = tmp_path / "backup", Settings(home=tmp_path / "other")
+    folder, other = tmp_path / "backup", elsewhere
     back_up(filled, folder, clock())
     (path,) = (folder / "lake" / "events").iterdir()
     path.write_bytes(path.read_bytes()[:-1] + b"!")
@@ -133,7 +146,7 @@ def test_a_damaged_file_is_named_and_not_restored(
 
 
 def test_a_manifest_cannot_write_outside_the_home(
-    filled: Settings, tmp_path: Path, clock: Clock
+    filled: Settings, elsewhere: Settings, tmp_path: Path, clock: Clock
 ) -> None:
     folder = tmp_path / "backup"
     back_up(filled, folder, clock())
@@ -141,7 +154,7 @@ def test_a_manifest_cannot_write_outside_the_home(
     manifest["files"][0]["path"] = "../outside"
     (folder / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(BackupError, match="outside the home"):
-        restore(Settings(home=tmp_path / "other"), folder)
+        restore(elsewhere, folder)
     assert not (tmp_path / "outside").exists()
 
 

@@ -12,6 +12,8 @@ from store.writer import Writer
 from tests.journals import listings_without_log
 from tests.listings import post
 
+pytestmark = pytest.mark.sqlite_only
+
 
 def test_what_is_committed_is_brought_in_while_another_writes(
     journal: Journal, sender: Sender, settings: Settings, tmp_path: Path

@@ -47,6 +47,7 @@ def test_a_home_in_order_has_nothing_to_mend(filled: Settings, clock: Clock) -> 
     assert mend(filled, clock()) == []
 
 
+@pytest.mark.sqlite_only
 def test_without_a_home_there_is_nothing_to_look_at(settings: Settings, clock: Clock) -> None:
     Home(settings.home).journal.unlink()
     with pytest.raises(HomeError, match="no home"):
@@ -122,6 +123,7 @@ def test_an_acknowledged_event_that_is_nowhere_is_told(filled: Settings, clock: 
     assert finding.message == "9 events acknowledged, but only 6 are sealed and 0 wait"
 
 
+@pytest.mark.sqlite_only
 def test_a_watermark_beyond_the_journal_is_told(filled: Settings, clock: Clock) -> None:
     with sqlite3.connect(warehouse_file(filled.home)) as connection:
         connection.execute("UPDATE core_progress SET watermark = 12")

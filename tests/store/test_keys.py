@@ -257,6 +257,7 @@ def test_a_change_keeps_what_is_absent(engine: Engine) -> None:
     assert after == replace(before, name="Two")
 
 
+@pytest.mark.sqlite_only
 def test_a_finding_is_one_query_by_an_index(engine: Engine) -> None:
     key = make(engine)
     asked: list[str] = []

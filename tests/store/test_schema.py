@@ -61,7 +61,8 @@ def test_a_missing_home_is_told(tmp_path: Path) -> None:
 
 def set_revision(engine: Engine, revision: str) -> None:
     with writing(engine) as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = ?", (revision,))
+        version = sa.table("alembic_version", sa.column("version_num"))
+        connection.execute(sa.update(version).values(version_num=revision))
 
 
 @pytest.mark.parametrize("check", [expect_current, migrate], ids=["at work", "migrating"])

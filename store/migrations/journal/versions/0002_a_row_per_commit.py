@@ -131,7 +131,7 @@ def upgrade() -> None:
 def _refuse_on_server() -> None:
     op.execute(
         "CREATE FUNCTION ingest_audit_entries_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'the audit is append-only'; END $$"
+        "$$ BEGIN RAISE EXCEPTION 'the audit is append-only' USING ERRCODE = '23000'; END $$"
     )
     op.execute(
         "CREATE TRIGGER ingest_audit_entries_refuse BEFORE UPDATE OR DELETE "
