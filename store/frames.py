@@ -228,8 +228,11 @@ def _merge_beside_sql(dialect: sa.Dialect, merge: _Merge, beside: str) -> str:
 def _write(connection: Connection, table: sa.Table, frame: pl.DataFrame, merge: _Merge) -> None:
     is_server = connection.dialect.name == "postgresql"
     if is_server:
-        floats = [name for name, kind in frame.schema.items() if kind == pl.Float64]
-        frame = frame.with_columns(pl.col(floats).fill_nan(None))  # as SQLite does by itself
+        # As SQLite does by itself: NaN becomes null, and -0.0 becomes 0.0.
+        number = pl.col(pl.Float64)
+        frame = frame.with_columns(
+            pl.when(number == 0.0).then(0.0).otherwise(number.fill_nan(None)).name.keep()
+        )
     if not is_server or frame.height <= FEW_ROWS:
         sql = _merge_sql(connection.dialect, merge)
         connection.exec_driver_sql(sql, _driver_rows(connection, frame))

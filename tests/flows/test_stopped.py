@@ -7,7 +7,7 @@ import flows.steps.worker
 from flows.steps.check import Check
 from flows.steps.refresh import refresh
 from flows.steps.replay import ReplayStoppedError, replay
-from store.database import open_warehouse_reader, warehouse_name, warehouse_names
+from store.database import next_warehouse, open_warehouse_reader, warehouse_name, warehouse_names
 from store.home import Home
 from store.journal import Journal, Sender
 from store.settings import Settings
@@ -64,7 +64,8 @@ def test_replays_keep_the_present_warehouse_and_the_one_before(
     for _ in range(3):
         replay(settings, clock)
     kept = warehouse_names(settings)
-    assert kept == ["warehouse-000003.sqlite", "warehouse-000004.sqlite"]
+    third = next_warehouse(settings, next_warehouse(settings, next_warehouse(settings)))
+    assert kept == [third, next_warehouse(settings, third)]
     assert warehouse_name(Home(settings.home)) == kept[-1]
 
 

@@ -17,7 +17,13 @@ from flows.steps.replay import replay
 from flows.steps.worker import start_worker
 from store.backup import back_up, restore
 from store.crash_points import POINTS
-from store.database import open_journal_database, open_warehouse_reader, reading, writing
+from store.database import (
+    open_journal_database,
+    open_warehouse_reader,
+    reading,
+    warehouse_names,
+    writing,
+)
 from store.digests import published_digests
 from store.frames import read_frame
 from store.home import Home
@@ -52,14 +58,36 @@ def posts() -> list[Post]:
 @pytest.fixture(scope="module")
 def begun_home(posts: list[Post], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with an edition, to be copied."""
-    home, clock = tmp_path_factory.mktemp("begun") / "home", Ticking()
-    settings = settings_of(home)
+    home = tmp_path_factory.mktemp("begun") / "home"
+    begin(settings_of(home), posts)
+    return home
+
+
+@pytest.fixture
+def home(
+    engine: str, posts: list[Post], tmp_path: Path, request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:  # fmt: skip
+    """A home of the test's own with an edition."""
+    home = tmp_path / "home"
+    if engine == "sqlite":
+        shutil.copytree(request.getfixturevalue("begun_home"), home)
+    else:
+        server = request.getfixturevalue("postgres")
+        url = server.home("begun", home, lambda made: begin(
+            settings_of(made.home, database_url=made.database_url), posts))  # fmt: skip
+        monkeypatch.setenv("IMO360_DATABASE_URL", url)
+    return home
+
+
+def begin(settings: Settings, posts: list[Post]) -> None:
+    """Make a home, and post and publish the first half."""
+    clock = Ticking()
     migrate(settings)
     load_packaged(settings, clock())
     with writing(open_journal_database(settings)) as connection:
         create_key(connection, "Test CRM", ["publish.estates"], None, None, NOW)
     work(settings, clock, posts[: len(posts) // 2])
-    return home
 
 
 def work(settings: Settings, clock: Ticking, posts: Sequence[Post]) -> None:
@@ -83,36 +111,41 @@ def work(settings: Settings, clock: Ticking, posts: Sequence[Post]) -> None:
         worker.close()
 
 
-def do_everything(settings: Settings, clock: Ticking, posts: Sequence[Post]) -> None:
+def do_everything(
+    settings: Settings, elsewhere: Settings, clock: Ticking, posts: Sequence[Post]
+) -> None:
     """Work, rebuild, back up, restore elsewhere."""
     work(settings, clock, posts)
     replay(settings, clock)
     folder = settings.home.with_name("backup")
     back_up(settings, folder, clock())
-    restore(Settings(home=settings.home.with_name("restored")), folder)
+    restore(elsewhere, folder)
 
 
 ALWAYS = ("post_committed", "seal_written", "compact_catalogued", "publish_market_written",
           "edition_made", "pictures_fetched", "replay_loaded")  # fmt: skip
 """One of each kind; `make soak-short`, which CI runs, kills at all the others."""
 
+ALWAYS_ON_SERVER = ("publish_market_written",)
+
 
 @pytest.mark.parametrize(
-    "point",
+    ("engine", "point"),
     [
-        pytest.param(point, marks=() if point in ALWAYS else pytest.mark.soak, id=point)
+        pytest.param(engine, point, marks=() if point in always else pytest.mark.soak)
+        for engine, always in (("sqlite", ALWAYS), ("postgresql", ALWAYS_ON_SERVER))
         for point in POINTS
     ],
+    indirect=["engine"],
 )
 def test_a_kill_at_a_point_leaves_the_tables_of_an_undisturbed_run(
-    point: str, begun_home: Path, posts: list[Post], tmp_path: Path,
+    point: str, home: Path, elsewhere: Settings, posts: list[Post],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    shutil.copytree(begun_home, tmp_path / "home")
     # Ticking goes on after whatever the fixture saw.
     growth = 0.01 if "edition" in point else 100.0
     clock = Ticking(NOW.replace(hour=10))
-    settings = settings_of(tmp_path / "home", retrain_growth=growth)
+    settings = settings_of(home, retrain_growth=growth)
     monkeypatch.setattr(store.raw_lake, "COMPACT_FILES", 2)
     rest = posts[len(posts) // 2 :]
     first = rest[:40]
@@ -123,7 +156,7 @@ def test_a_kill_at_a_point_leaves_the_tables_of_an_undisturbed_run(
     crashes = Crashes(monkeypatch)
     crashes.arm(point)
     with pytest.raises(CrashError):  # a point that is not reached fails here
-        do_everything(settings, clock, first)
+        do_everything(settings, elsewhere, clock, first)
     work(settings, clock, [*first, *gone, *rest[40:]])
 
     incremental = published_digests(open_warehouse_reader(settings))
@@ -148,7 +181,7 @@ def assert_nothing_lies_about(settings: Settings) -> None:
     assert {path.name for path in (home.lake / "events").iterdir()} == named
     assert lake.read(0, 10_000_000, ["event_offset"]).num_rows == lake.last_offset()
     assert len(list(home.exports.glob("publication-*"))) <= 2
-    assert len(list(home.warehouses.glob("*.sqlite"))) <= 2
+    assert len(warehouse_names(settings)) <= 2
 
 
 def test_a_point_that_is_none_is_refused(tmp_path: Path) -> None:

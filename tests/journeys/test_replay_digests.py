@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -10,16 +11,19 @@ import pytest
 from flows.steps.reference import load_packaged
 from flows.steps.replay import replay
 from flows.steps.worker import Worker, start_worker
-from store.database import open_warehouse_reader, reading
+from store.database import open_journal_database, open_warehouse_reader, reading, writing
 from store.digests import published_digests
 from store.frames import read_frame
-from store.journal import Journal, Sender
+from store.journal import Journal, Sender, open_journal
+from store.keys import create_key
+from store.schema import migrate
 from store.settings import Settings
 from store.shapes.posts import Post
 from store.tables import warehouse as tables
-from tests.conftest import Ticking
+from tests.conftest import NOW, Ticking
 from tests.journeys.market import posts_of, send, synthetic
 from tests.listings import deletion
+from tests.postgres import PostgresServer
 
 pytestmark = pytest.mark.slow
 
@@ -77,7 +81,16 @@ SPLITS = 20
 
 
 @pytest.mark.parametrize(
-    "seed", [3, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(100, 99 + SPLITS))]
+    ("engine", "seed"),
+    [
+        ("sqlite", 3),
+        *(
+            pytest.param(engine, seed, marks=pytest.mark.soak)
+            for engine in ("sqlite", "postgresql")
+            for seed in range(100, 100 + SPLITS)
+        ),
+    ],
+    indirect=["engine"],
 )
 def test_random_splits_and_a_replay_give_equal_tables(
     settings: Settings, journal: Journal, sender: Sender, clock: Ticking, seed: int
@@ -135,3 +148,38 @@ def test_the_next_edition_moves_everything_and_replays_too(
     incremental = published_digests(open_warehouse_reader(settings))
     replay(settings, clock)
     assert published_digests(open_warehouse_reader(settings)) == incremental
+
+
+def test_the_engines_agree(tmp_path: Path, postgres: PostgresServer) -> None:
+    posts = posts_of(synthetic(120).events, NOW)
+    planned = with_deletions(posts, random.Random(5))
+    digests, cores = [], []
+    for database in (None, postgres.new_database()):
+        settings = Settings(
+            home=tmp_path / ("files" if database is None else "server"), as_of_date=NOW.date(),
+            database_url=database,
+        )  # fmt: skip
+        work_through_all(settings, Ticking(), planned)
+        digests.append(published_digests(open_warehouse_reader(settings)))
+        cores.append(core_frames(settings))
+    assert digests[0] == digests[1]
+    for name, frame in cores[0].items():
+        others = [column for column in frame.columns if column != "event_id"]  # partly random
+        assert frame.select(others).equals(cores[1][name].select(others)), name
+
+
+def work_through_all(settings: Settings, clock: Ticking, posts: list[Post]) -> None:
+    """Make a home and refresh it after each of a few parts of these posts."""
+    migrate(settings)
+    with writing(open_journal_database(settings)) as connection:
+        create_key(connection, "Test CRM", ["publish.estates"], None, None, NOW)
+    load_packaged(settings, clock())
+    journal = open_journal(settings, clock)
+    worker = worker_of(settings, clock)
+    try:
+        for start in range(0, len(posts), 70):
+            send(journal, Sender(1, 1, None), posts[start : start + 70])
+            worker.drain()
+    finally:
+        worker.close()
+        journal.close()

@@ -1,12 +1,11 @@
 """A reader who polls the market without pause and notices every half publication."""
 
-import sqlite3
 import threading
-from contextlib import closing
 from dataclasses import dataclass, field
+from typing import Any
 
+from store.database import driver_reading, open_warehouse_reader
 from store.settings import Settings
-from tests.homes import warehouse_file
 from tests.watching import await_true
 
 MARKET = (
@@ -43,9 +42,8 @@ class Watcher:
     def _poll(self) -> None:
         newest = 0
         while not self._stop.wait(0.02):
-            path = warehouse_file(self.settings.home)
-            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as reader:
-                reader.execute("BEGIN")  # one snapshot, as every page is read
+            # One snapshot, as every page is read.
+            with driver_reading(open_warehouse_reader(self.settings)) as reader:
                 seen = self._look(reader)
             if seen < newest:
                 self.wrong.append(f"publication {seen} after {newest}")
@@ -53,7 +51,7 @@ class Watcher:
             self.looks += 1
             self.publications.add(seen)
 
-    def _look(self, reader: sqlite3.Connection) -> int:
+    def _look(self, reader: Any) -> int:
         def one(statement: str) -> int:
             return int(reader.execute(statement).fetchone()[0] or 0)
 
@@ -93,6 +91,5 @@ def await_worker(settings: Settings, before: int) -> None:
 
 def generation(settings: Settings) -> int:
     """Return the generation of the newest lease: it grows when a worker is ready."""
-    path = warehouse_file(settings.home)
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as reader:
+    with driver_reading(open_warehouse_reader(settings)) as reader:
         return int(reader.execute("SELECT max(generation) FROM core_lease").fetchone()[0] or 0)
