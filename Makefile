@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help setup demo test test-fast check contract bench soak soak-short lock clean
+.PHONY: help setup demo test test-fast test-postgresql check contract bench soak soak-short lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,9 @@ test: check  ## everything CI runs: check, the fast tests, then the slow ones
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not soak"
 	$(BIN)/pytest -n 3 --dist loadfile -m "slow and not soak"
 
+test-postgresql: setup  ## store, flows and API on a PostgreSQL server that the tests start
+	IMO360_TEST_ENGINE=postgresql $(BIN)/pytest -n 2 --dist worksteal -m "not soak" tests/store tests/flows tests/ingest_api
+
 # Tools of the contract, apart from .venv: they bring versions of their own of what we use.
 .venv-contract/.installed: tests/contract/requirements.lock $(STAMP)
 	$(PYTHON) -m venv --clear .venv-contract
@@ -61,7 +64,7 @@ soak: setup  ## the long loops: kills, kills under bulks, power cuts, the longes
 soak-short: setup  ## what CI runs of the long loops
 	IMO360_TEST_BULK_KILLS=10 IMO360_TEST_BULK_KILLS_POSTS=20000 $(BIN)/pytest -s tests/journeys/test_bulk_kills.py
 	IMO360_TEST_CUTS=6 IMO360_TEST_CUT_POSTS=8000 $(BIN)/pytest -s tests/journeys/test_power_cut.py
-	$(BIN)/pytest -n 2 -m soak tests/journeys/test_crash_points.py tests/journeys/test_replay_digests.py
+	$(BIN)/pytest -n 2 -m soak tests/journeys/test_crash_points.py tests/journeys/test_replay_digests.py tests/journeys/test_kills.py
 
 lock: setup  ## resolve the locks anew; records no registry address
 	echo uv | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url --python-version 3.11 - -o bootstrap.lock

@@ -1,7 +1,6 @@
 """Builds the API: routers, problems, docs without a CDN, and the journal while it runs."""
 
 import gc
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -41,7 +40,7 @@ from ingest_api.routers import (
     usage,
 )
 from ingest_api.sandboxes import Sandboxes
-from store.database import open_journal_database
+from store.database import driver_error, open_journal_database
 from store.keys import KeyReader
 from store.settings import Settings
 
@@ -115,7 +114,7 @@ def create_app(
     app.add_exception_handler(HTTPException, answer_http_exception)
     app.add_exception_handler(RequestValidationError, answer_invalid_request)
     # By their classes: what the handler of Exception answers, the server logs as a bug as well.
-    for kind in (OSError, sqlite3.Error, SQLAlchemyError):
+    for kind in (OSError, SQLAlchemyError, driver_error(settings)):
         app.add_exception_handler(kind, answer_failure)
     app.add_exception_handler(Exception, answer_internal_error)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way

@@ -15,12 +15,13 @@ import string
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from store.database import driver_sql
+from store.held_connection import HeldConnection
 from store.shapes.vocabulary import Environment
 from store.tables.columns import parse_instant
 from store.tables.journal import ingest_keys, ingest_providers
@@ -100,8 +101,7 @@ class KeyReader:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        self._execute = cast(Any, self._connection.connection.driver_connection).execute
+        self._held = HeldConnection(engine)
         self._find = driver_sql(_FIND, engine)
         self._find_owner = driver_sql(_FIND_OWNER, engine)
 
@@ -110,17 +110,17 @@ class KeyReader:
         lookup = lookup_part(presented)
         if lookup is None:
             return None
-        rows = self._execute(self._find, (lookup,)).fetchall()
+        rows = self._held.live().execute(self._find, (lookup,)).fetchall()
         return _record(rows[0], presented, now) if rows else None
 
     def owner(self, provider: str) -> int | None:
         """Like `provider_owner`."""
-        rows = self._execute(self._find_owner, (provider,)).fetchall()
+        rows = self._held.live().execute(self._find_owner, (provider,)).fetchall()
         return rows[0][0] if rows else None
 
     def close(self) -> None:
         """Give the connection back."""
-        self._connection.close()
+        self._held.give_back()
 
 
 def provider_owner(connection: Connection, provider: str) -> int | None:

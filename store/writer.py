@@ -1,9 +1,8 @@
 """A writer's own connection: the driver itself, held open, for what commits many times a second.
 
-SQLAlchemy's execution costs 50 to 200 microseconds a statement, the driver's 3 to 10. Statements
-are still built from the declared tables (`database.driver_sql`), and parameters are already in
-the driver's form. Many rows go into one statement: the driver lets another thread take the
-interpreter at every step of every statement, and each time costs more than the row.
+Statements are still built from the declared tables (`database.driver_sql`), and parameters are
+already in the driver's form. Many rows go into one statement: the driver lets another thread take
+the interpreter at every step of every statement, and each time costs more than the row.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from store.database import begin_writing, driver_sql
+from store.held_connection import HeldConnection
 
 Row = tuple[Any, ...]
 
@@ -48,12 +48,8 @@ class Writer:
         self._waits = waits
         self._read_version = _VERSION.get(self._dialect)
         self._version: Row | None = None
-        self._connect()
-
-    def _connect(self) -> None:
-        # Autocommit: transactions are begun and ended here, SQLAlchemy must add none of its own.
-        self._held = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        self._driver = cast(Any, self._held.connection.driver_connection)
+        self._held = HeldConnection(engine)
+        self._driver = self._held.driver
         if self._dialect == "sqlite" and not self._waits:
             # Our own writers take turns by a file lock. For a stranger's lock SQLite would sleep
             # on whatever thread this is, an event loop's too: the journal waits on one of its own.
@@ -72,9 +68,7 @@ class Writer:
 
         Connects again when the server ended the connection.
         """
-        if getattr(self._driver, "closed", False):
-            self._held.invalidate()
-            self._connect()
+        self._driver = self._held.live()
         begin_writing(self._driver, self._dialect, waits=self._waits)
 
     def commit(self) -> None:
@@ -119,7 +113,7 @@ class Writer:
 
     def run(self, statement: sa.Executable) -> int:
         """Execute a statement that comes seldom through SQLAlchemy; return the rows it touched."""
-        return int(self._held.execute(statement).rowcount)
+        return self._held.run(statement)
 
     def insert(self, sizes: Sizes, rows: Sequence[Row]) -> None:
         """Insert the rows; the statements take as many rows as their size."""
@@ -133,8 +127,7 @@ class Writer:
 
     def close(self) -> None:
         """Give the connection back."""
-        self._held.invalidate()  # the pool's others keep SQLite's patience
-        self._held.close()
+        self._held.give_up()  # the pool's others keep SQLite's patience
 
 
 def _parts(rows: Sequence[Row]) -> Iterator[tuple[int, Row]]:

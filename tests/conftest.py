@@ -48,13 +48,13 @@ ENGINE = os.environ.get("IMO360_TEST_ENGINE", "sqlite")
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests marked `engines` on each of them."""
-    if "engine" in metafunc.fixturenames and metafunc.definition.get_closest_marker("engines"):
-        metafunc.parametrize("engine", ["sqlite", "postgresql"], indirect=True)
+    if "database" in metafunc.fixturenames and metafunc.definition.get_closest_marker("engines"):
+        metafunc.parametrize("database", ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.fixture
-def engine(request: pytest.FixtureRequest) -> str:
-    """The name of the databases' engine: sqlite or postgresql."""
+def database(request: pytest.FixtureRequest) -> str:
+    """What databases are kept in: sqlite or postgresql."""
     name = str(getattr(request, "param", ENGINE))
     if name == "postgresql" and request.node.get_closest_marker("sqlite_only"):
         pytest.skip("about SQLite's own files")
@@ -110,11 +110,11 @@ def _make_packaged(settings: Settings) -> None:
 
 @pytest.fixture
 def packaged(
-    engine: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    database: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
     """Settings of a home of the test's own with zones and rates."""
     home = tmp_path / "home"
-    if engine == "postgresql":
+    if database == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
         monkeypatch.setenv("IMO360_DATABASE_URL", server.home("packaged", home, _make_packaged))
     else:
@@ -124,11 +124,11 @@ def packaged(
 
 @pytest.fixture
 def settings(
-    engine: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    database: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
     """Settings of a migrated home of the test's own."""
     home = tmp_path / "home"
-    if engine == "postgresql":
+    if database == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
         # In the environment, so that the test's other processes find it, too.
         monkeypatch.setenv("IMO360_DATABASE_URL", server.home("empty", home, _make_empty))
@@ -138,9 +138,9 @@ def settings(
 
 
 @pytest.fixture
-def elsewhere(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
+def elsewhere(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
     """Settings of another home, which is not there yet."""
-    if engine == "postgresql":
+    if database == "postgresql":
         url = request.getfixturevalue("postgres").new_database()
         return Settings(home=tmp_path / "other", database_url=url)
     return Settings(home=tmp_path / "other")

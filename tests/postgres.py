@@ -1,7 +1,7 @@
 """A PostgreSQL server of the tests' own, and homes on it to be copied.
 
 Started from the binaries on the machine, as a user without privileges, on a socket in a temporary
-folder. It does not sync to disk: what survives a power cut is not what these tests ask.
+folder.
 """
 
 import os
@@ -30,9 +30,13 @@ def binary(name: str) -> str:
 
 
 class PostgresServer:
-    """One server; `start` and `stop` as often as a test likes."""
+    """One server; `start` and `stop` as often as a test likes.
 
-    def __init__(self) -> None:
+    is_durable: syncs to disk, as servers do; else it is quicker, and a crash takes commits back.
+    """
+
+    def __init__(self, *, is_durable: bool = False) -> None:
+        self._is_durable = is_durable
         self.folder = Path(tempfile.mkdtemp(prefix="imo360-postgres-"))
         # The server refuses to run as root.
         self._user = "nobody" if os.geteuid() == 0 else None
@@ -51,9 +55,10 @@ class PostgresServer:
         """Start the server and wait until it answers."""
         options = (
             f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c port={PORT} "
-            "-c fsync=off -c synchronous_commit=off -c full_page_writes=off "
             "-c max_connections=200 -c shared_buffers=128MB"
         )
+        if not self._is_durable:
+            options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
         self._run("pg_ctl", "start", "--wait", f"--pgdata={self._data}",
                   f"--log={self.folder / 'log'}", f"--options={options}")  # fmt: skip
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 import msgspec
+import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,11 +20,13 @@ from ingest_api.openapi import (
 from ingest_api.problems import RETRY_AFTER_SECONDS, problem_response
 from ingest_api.reading import Refusal, RefusedError
 from ingest_api.status_answers import METRICS_TYPE, PAGE_POLICY, metrics_text, status_page
+from store.database import reading
 from store.home import HomeError
 from store.journal import Work, try_write
 from store.status import Status, lag_document, read_lag, read_status
+from store.storage_problems import Complaints
 
-LOG = logging.getLogger("imo360.api")
+COMPLAINTS = Complaints(logging.getLogger("imo360.api"))
 
 router = APIRouter(tags=["health"])
 
@@ -47,6 +50,7 @@ async def get_readiness(request: Request) -> Response:
             headers={"Retry-After": RETRY_AFTER_SECONDS},
         )  # fmt: skip
         return problem_response(refusal, "/readyz")
+    await asyncio.to_thread(_expect_journal, door)
     document = {"status": "ready", **await asyncio.to_thread(_lag, door)}
     return Response(msgspec.json.encode(document), media_type="application/json")
 
@@ -66,12 +70,18 @@ async def get_status(request: Request) -> Response:
     return HTMLResponse(status_page(status), headers=headers)
 
 
+def _expect_journal(door: Door) -> None:
+    """Raise what keeps the journal from being read; it is answered with 503."""
+    with reading(door.engine) as connection:
+        connection.execute(sa.select(sa.literal_column("1")))
+
+
 def _lag(door: Door) -> dict[str, object]:
     """Return the market's lag; nothing while it cannot be read, for posts do not depend on it."""
     try:
         return lag_document(read_lag(door.main.settings, door.engine, door.clock()))
-    except (HomeError, SQLAlchemyError):
-        LOG.warning("the market's lag cannot be read", exc_info=True)
+    except (HomeError, SQLAlchemyError) as problem:
+        COMPLAINTS.tell("the market's lag cannot be read", problem)
         return {}
 
 
@@ -79,6 +89,6 @@ def _status(door: Door) -> Status:
     try:
         return read_status(door.main.settings, door.engine, door.clock())
     except (HomeError, SQLAlchemyError) as problem:
-        LOG.warning("the status cannot be read", exc_info=True)
+        COMPLAINTS.tell("the status cannot be read", problem)
         refusal = Refusal("not_ready", "The status cannot be read: see the server's log.")
         raise RefusedError(refusal) from problem

@@ -1,17 +1,22 @@
 """A database that a stranger holds locked: 503 with Retry-After, nothing told that is not kept."""
 
-import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from store.home import Home
+from store.database import open_journal_database, reading, writing
+from store.schema import migrate
 from store.settings import Settings
+from store.tables.journal import ingest_listings
 from tests.ingest_api.conftest import LISTINGS, Api, serving
 from tests.listings import document
+from tests.postgres import PostgresServer
+from tests.watching import await_true
 
 
 @pytest.fixture
@@ -23,11 +28,8 @@ def alone(settings: Settings) -> Iterator[Api]:
 
 @contextmanager
 def locked_by_a_stranger(settings: Settings) -> Iterator[None]:
-    journal = Home(settings.home).journal
-    with closing(sqlite3.connect(journal, isolation_level=None)) as stranger:
-        stranger.execute("BEGIN IMMEDIATE")
+    with writing(open_journal_database(settings)):
         yield
-        stranger.execute("ROLLBACK")
 
 
 def expect_refused(answer: Any) -> None:
@@ -35,6 +37,7 @@ def expect_refused(answer: Any) -> None:
     assert answer.json()["code"] == "not_ready"
 
 
+@pytest.mark.engines
 @pytest.mark.slow
 def test_a_locked_journal_refuses_soon_and_recovers_by_itself(alone: Api) -> None:
     key = alone.make_key()
@@ -53,6 +56,41 @@ def test_a_locked_journal_refuses_soon_and_recovers_by_itself(alone: Api) -> Non
         assert read.status_code == 200  # who reads waits for nobody's lock
     assert alone.post(key, document("after")).status_code == 201
     assert alone.client.get("/readyz").status_code == 200
-    with closing(sqlite3.connect(Home(alone.settings.home).journal)) as connection:
-        kept = connection.execute("SELECT external_id FROM ingest_listings ORDER BY id").fetchall()
-    assert kept == [("before",), ("after",)]
+    assert stored(alone.settings) == ["before", "after"]
+
+
+@pytest.mark.slow
+def test_a_server_that_went_away_is_told_and_met_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = PostgresServer(is_durable=True)
+    server.start()
+    monkeypatch.setenv("IMO360_DATABASE_URL", server.new_database())
+    settings = Settings(home=tmp_path / "home")
+    migrate(settings)
+    try:
+        with serving(settings) as alone:
+            key = alone.make_key()
+            assert alone.post(key, document("before")).status_code == 201
+            server.stop("immediate")
+            for name in ("one", "two", "three"):
+                expect_refused(alone.post(key, document(name)))
+            expect_refused(alone.bulk(key, [document("four"), document("five")]))
+            expect_refused(alone.client.get("/readyz"))
+            server.start()
+            await_true(
+                lambda: alone.post(key, document("after")).status_code in (200, 201),
+                "a post that is taken", 20,
+            )  # fmt: skip
+            assert alone.client.get("/readyz").status_code == 200
+            assert stored(settings) == ["before", "after"]
+    finally:
+        server.remove()
+
+
+def stored(settings: Settings) -> list[str]:
+    listing = ingest_listings.c
+    with reading(open_journal_database(settings)) as connection:
+        return list(
+            connection.execute(sa.select(listing.external_id).order_by(listing.id)).scalars()
+        )

@@ -65,12 +65,12 @@ def begun_home(posts: list[Post], tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture
 def home(
-    engine: str, posts: list[Post], tmp_path: Path, request: pytest.FixtureRequest,
+    database: str, posts: list[Post], tmp_path: Path, request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Path:  # fmt: skip
     """A home of the test's own with an edition."""
     home = tmp_path / "home"
-    if engine == "sqlite":
+    if database == "sqlite":
         shutil.copytree(request.getfixturevalue("begun_home"), home)
     else:
         server = request.getfixturevalue("postgres")
@@ -130,13 +130,13 @@ ALWAYS_ON_SERVER = ("publish_market_written",)
 
 
 @pytest.mark.parametrize(
-    ("engine", "point"),
+    ("database", "point"),
     [
-        pytest.param(engine, point, marks=() if point in always else pytest.mark.soak)
-        for engine, always in (("sqlite", ALWAYS), ("postgresql", ALWAYS_ON_SERVER))
+        pytest.param(database, point, marks=() if point in always else pytest.mark.soak)
+        for database, always in (("sqlite", ALWAYS), ("postgresql", ALWAYS_ON_SERVER))
         for point in POINTS
     ],
-    indirect=["engine"],
+    indirect=["database"],
 )
 def test_a_kill_at_a_point_leaves_the_tables_of_an_undisturbed_run(
     point: str, home: Path, elsewhere: Settings, posts: list[Post],

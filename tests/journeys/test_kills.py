@@ -8,7 +8,6 @@ import threading
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -107,9 +106,16 @@ def expect_kept(settings: Settings, partner: Partner) -> None:
         assert {stored[name]["id"]} == partner.ids[name], f"another id: {name}"
 
 
+@pytest.mark.parametrize(
+    "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)], indirect=True
+)
 @pytest.mark.slow
-def test_kills_of_api_and_worker_lose_double_and_stale_nothing(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "home")
+def test_kills_of_api_and_worker_lose_double_and_stale_nothing(
+    elsewhere: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = elsewhere
+    if settings.database_url is not None:  # the processes read it from there
+        monkeypatch.setenv("IMO360_DATABASE_URL", settings.database_url.get_secret_value())
     start_home(settings)
     with writing(open_journal_database(settings)) as connection:
         key = create_key(connection, "Test", ["publish.estates"], None, None, NOW)

@@ -81,16 +81,16 @@ SPLITS = 20
 
 
 @pytest.mark.parametrize(
-    ("engine", "seed"),
+    ("database", "seed"),
     [
         ("sqlite", 3),
         *(
-            pytest.param(engine, seed, marks=pytest.mark.soak)
-            for engine in ("sqlite", "postgresql")
+            pytest.param(database, seed, marks=pytest.mark.soak)
+            for database in ("sqlite", "postgresql")
             for seed in range(100, 100 + SPLITS)
         ),
     ],
-    indirect=["engine"],
+    indirect=["database"],
 )
 def test_random_splits_and_a_replay_give_equal_tables(
     settings: Settings, journal: Journal, sender: Sender, clock: Ticking, seed: int
