@@ -149,6 +149,7 @@ def _probe(settings: Settings, base: str, key: str) -> list[float]:
     finally:
         stop.set()
         thread.join()
+        loop.editions.stop()
         worker.close()
 
 

@@ -146,6 +146,23 @@ def refresh(
     )
 
 
+@app.command(epilog="Example: imo360 retrain --if-due")
+def retrain(
+    home: HomeOption = None,
+    if_due: Annotated[
+        bool, typer.Option("--if-due", help="Only on a new day, with other zones, or after growth.")
+    ] = False,
+) -> None:
+    """Make the next edition of the models now; the worker, or the next refresh, applies it."""
+    from cli.working import retrain_now
+    from store.schema import expect_current
+
+    settings = settings_for(home)
+    expect_current(settings)
+    reason = retrain_now(settings, if_due=if_due)
+    typer.echo("nothing to make" if reason is None else f"made an edition: {reason}")
+
+
 @app.command(epilog="Example: imo360 replay --listing my-crm:AP-1024 --what-if")
 def replay(
     home: HomeOption = None,

@@ -23,6 +23,7 @@ from flows.steps.loop import Loop, picture_thread, wait_for_worker
 from flows.steps.publish import CycleReport
 from flows.steps.refresh import Refreshed, work_through, worker_or_join
 from flows.steps.replay import OnBatch, Scope, replay, what_if
+from flows.steps.retrain import retrain
 from flows.steps.worker import Watch, Worker, utc_now
 from store.database import open_journal_database, reading
 from store.home import Home
@@ -122,11 +123,13 @@ def work_on(settings: Settings, *, parent: int | None = None) -> None:
         # Only beside the lease: one who waits for it must not fetch what the other fetches.
         pictures = pictures or picture_thread(settings, stop, utc_now)
         LOG.info("working on %s, generation %d", settings.home, worker.lease.generation)
+        loop = Loop(settings, stop, worker, lambda _report: None)
         try:
-            _work_windows(Loop(settings, stop, worker, lambda _report: None), handle_signals)
+            _work_windows(loop, handle_signals)
         except LeaseLostError as lost:
             LOG.warning("%s: waiting for the lease", lost)
         finally:
+            loop.editions.stop()
             worker.close()
     if pictures is not None:
         pictures.join(timeout=30)
@@ -162,6 +165,13 @@ def _observe_window(loop: Loop, seconds: float, handle_signals: Callable[[], Non
         # Prefect went away in the middle: the loop does not depend on being watched.
         LOG.exception("Prefect stopped observing; working on without it")
         loop.run_until(time.monotonic() + seconds)
+
+
+def retrain_now(settings: Settings, *, if_due: bool) -> str | None:
+    """Make the next edition; return why, None when there is nothing to make."""
+    with progress_bars() as bars:
+        bars.add_task("making an edition", total=None)
+        return retrain(settings, utc_now, None if if_due else "retrain")
 
 
 def replay_scope(

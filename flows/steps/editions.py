@@ -22,6 +22,7 @@ from store.tables.warehouse import (
     core_price_history,
     core_status_history,
 )
+from store.warehouse import read_progress
 
 LOCAL = ZoneInfo("Europe/Bucharest")
 
@@ -52,12 +53,13 @@ def edition_due(resident: Resident, settings: Settings, now: datetime) -> str | 
 def make_edition(
     engine: Engine, resident: Resident, settings: Settings, reason: str, now: datetime
 ) -> int:
-    """Fit and freeze the next edition at the resident watermark; return its event's offset.
+    """Fit and freeze the next edition at the watermark of now; return its event's offset.
 
     It takes effect when a refresh reads that event, in its place among all the others.
     """
     number = resident.edition.number + 1 if resident.edition else 1
     with reading(engine) as connection:
+        watermark = read_progress(connection).watermark  # of the same instant as the rows
         core, places, status_history, price_history = (
             read_frame(connection, table)
             for table in (core_listings, core_listing_places, core_status_history,
@@ -65,7 +67,7 @@ def make_edition(
         )  # fmt: skip
     edition = make(
         number=number,
-        made_at_offset=resident.progress.watermark,
+        made_at_offset=watermark,
         as_of_date=as_of(settings, now),
         reason=reason,
         core=core,
@@ -84,7 +86,7 @@ def make_edition(
         "as_of_date": edition.as_of_date.isoformat(),
         "artefact_sha256": kept,
         "reason": reason,
-        "listings": resident.listings,
+        "listings": core.height,
         "zone_set": zone_set(resident.zones),
         "figures": json.dumps(edition.figures),
     }

@@ -16,6 +16,7 @@ from flows.steps.freshness import forget_old
 from flows.steps.pictures import drain_pictures
 from flows.steps.publish import CycleReport
 from flows.steps.resident import read_resident
+from flows.steps.retrain import EditionMaker
 from flows.steps.worker import Clock, Worker, start_worker
 from store.database import open_warehouse_reader
 from store.home import Home
@@ -36,7 +37,7 @@ RETRY_SECONDS = 2.0
 """Pause after a failed cycle."""
 
 SETTLED_CYCLES = 20
-"""Idle cycles in a row before a due edition is made: not in the middle of somebody's bulk."""
+"""Idle cycles in a row before a due edition is begun: not in the middle of somebody's bulk."""
 
 
 @dataclass
@@ -50,7 +51,11 @@ class Loop:
     idle: int = 0
     next_duty: float = field(default_factory=time.monotonic)
     is_stale: bool = False
+    editions: EditionMaker = field(init=False)
     complaints: Complaints = field(default_factory=lambda: Complaints(LOG))
+
+    def __post_init__(self) -> None:
+        self.editions = EditionMaker(self.settings)
 
     def run_until(self, deadline: float) -> None:
         """Run cycles until the deadline (monotonic seconds) or until stopped."""
@@ -80,7 +85,7 @@ class Loop:
         else:
             self.idle += 1
         if self.idle >= SETTLED_CYCLES or self.worker.resident.edition is None:
-            self.worker.retrain_if_due()
+            self.editions.look(self.worker.resident, self.worker.clock)
         if time.monotonic() >= self.next_duty:
             self._duties()
             self.next_duty = time.monotonic() + DUTY_SECONDS
@@ -89,7 +94,7 @@ class Loop:
     def _duties(self) -> None:
         worker, now = self.worker, self.worker.clock()
         # However busy partners are: a new day or other zones must not wait for a quiet moment.
-        worker.retrain_if_due()
+        self.editions.look(worker.resident, worker.clock)
         export_publication(
             Home(self.settings.home), worker.engine, self.settings.exports_kept, worker.lease
         )
