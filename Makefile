@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 export DO_NOT_TRACK := 1
+# Some machines forbid Python to keep what it compiled: each of the tests' processes then compiles
+# all it imports, which takes longer than most tests.
+export PYTHONDONTWRITEBYTECODE :=
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
 .PHONY: help setup demo test test-fast test-postgresql check contract bench soak soak-short lock clean

@@ -119,7 +119,7 @@ def test_a_new_day_begins_though_partners_post_without_pause(
     loop = Loop(worker.settings, stop, worker, post_again)
     loop.run_until(time.monotonic() + 60)
     loop.editions.stop()
-    assert len(seen) > 10  # the edition is made beside the cycles
+    assert len(seen) > 3  # the edition is made beside the cycles
     assert seen[-1] == 2
     assert worker.resident.edition is not None
     assert worker.resident.edition.as_of_date == tomorrow
